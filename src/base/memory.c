@@ -1,0 +1,68 @@
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LINE 64
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void *bmf_alloc(int64_t count, size_t size, const char *what, bmf_error *err)
+{
+    size_t bytes = 0;
+    if (count < 0 || __builtin_mul_overflow((size_t)count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX / 2) {
+        bmf_fail(err, BMF_ERR_MEMORY, "%s: %" PRId64 " elements of %zu bytes cannot be addressed", what, count, size);
+        return NULL;
+    }
+    size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
+    size_t rounded = bytes ? (bytes + align - 1) / align * align : align;
+    void *block = aligned_alloc(align, rounded);
+    if (!block) {
+        bmf_fail(err, BMF_ERR_MEMORY, "%s: no memory for %.1f MiB", what, (double)bytes / (1 << 20));
+        return NULL;
+    }
+    if (align == HUGE_PAGE)
+        (void)madvise(block, rounded, MADV_HUGEPAGE); /* advice only: ordinary pages serve as well */
+    return block;
+}
+
+void *bmf_alloc_zero(int64_t count, size_t size, const char *what, bmf_error *err)
+{
+    void *block = bmf_alloc(count, size, what, err);
+    if (block)
+        memset(block, 0, (size_t)count * size);
+    return block;
+}
+
+int bmf_grow(void **array, int64_t *capacity, int64_t needed, size_t size, const char *what, bmf_error *err)
+{
+    if (needed <= *capacity)
+        return BMF_OK;
+    int64_t wanted = *capacity + *capacity / 2 + 16;
+    if (wanted < needed)
+        wanted = needed;
+    void *block = bmf_alloc(wanted, size, what, err);
+    if (!block)
+        return BMF_ERR_MEMORY;
+    if (*array)
+        memcpy(block, *array, (size_t)*capacity * size);
+    free(*array);
+    *array = block;
+    *capacity = wanted;
+    return BMF_OK;
+}
+
+void bmf_free(void *block)
+{
+    free(block);
+}
+
+char *bmf_copy_string(const char *text, const char *what, bmf_error *err)
+{
+    size_t length = strlen(text);
+    char *copy = bmf_alloc((int64_t)length + 1, 1, what, err);
+    if (copy)
+        memcpy(copy, text, length + 1);
+    return copy;
+}
