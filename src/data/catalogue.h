@@ -1,0 +1,26 @@
+/* What is known of the items besides ratings: titles, genres and tags. */
+#ifndef BMF_DATA_CATALOGUE_H
+#define BMF_DATA_CATALOGUE_H
+
+#include "data/ids.h"
+
+typedef struct bmf_catalogue {
+    bmf_ids items;
+    bmf_strings title, genres; /* (items.count) each, empty strings where the file has no such column */
+} bmf_catalogue;
+
+/* Reads a file of items: csv, dat, tsv or u.item, by its first line. `kind` is that of the ratings' item ids. Items
+ * come out by ascending id. BMF_ERR_INPUT with file and line for a bad record or an item listed twice. Local. */
+int bmf_catalogue_read(const char *path, bmf_id_kind kind, int threads, bmf_catalogue *out, bmf_error *err);
+void bmf_catalogue_clear(bmf_catalogue *catalogue);
+
+/* Adds the items of `rated` that the catalogue lacks, with empty title and genres. rated_map[i], (rated->count) from
+ * the caller, is where item i of `rated` is now. Local. */
+int bmf_catalogue_extend(bmf_catalogue *catalogue, const bmf_ids *rated, int32_t *rated_map, bmf_error *err);
+
+/* One document an item: its genres, then its tags in file order, between single blanks. tags_path may be NULL. Tags
+ * of items not in the catalogue are counted in *unknown_tags, with a warning. Local. */
+int bmf_catalogue_documents(const bmf_catalogue *catalogue, const char *tags_path, int threads, bmf_strings *documents,
+                            int64_t *unknown_tags, bmf_error *err);
+
+#endif

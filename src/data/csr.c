@@ -1,0 +1,89 @@
+#include "data/csr.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/memory.h"
+
+int64_t bmf_csr_count(const bmf_csr *matrix)
+{
+    return matrix->indptr ? matrix->indptr[matrix->rows] : 0;
+}
+
+int bmf_csr_create(bmf_csr *matrix, int64_t rows, int64_t columns, int64_t count, const char *what, bmf_error *err)
+{
+    *matrix = (bmf_csr){.rows = rows, .columns = columns};
+    matrix->indptr = bmf_alloc_zero(rows + 1, sizeof *matrix->indptr, what, err);
+    if (matrix->indptr)
+        matrix->indices = bmf_alloc(count, sizeof *matrix->indices, what, err);
+    if (matrix->indices)
+        matrix->data = bmf_alloc(count, sizeof *matrix->data, what, err);
+    if (matrix->data)
+        return BMF_OK;
+    bmf_csr_clear(matrix);
+    return BMF_ERR_MEMORY;
+}
+
+void bmf_csr_clear(bmf_csr *matrix)
+{
+    bmf_free(matrix->indptr);
+    bmf_free(matrix->indices);
+    bmf_free(matrix->data);
+    *matrix = (bmf_csr){0};
+}
+
+static int check_shape(const bmf_csr *matrix, const char *what, bmf_error *err)
+{
+    if (matrix->rows < 0 || matrix->columns < 0 || matrix->columns > INT32_MAX)
+        return bmf_fail(err, BMF_ERR_INPUT,
+                        "%s: shape %" PRId64 " x %" PRId64 " is not possible (columns up to %d are allowed)", what,
+                        matrix->rows, matrix->columns, INT32_MAX);
+    if (matrix->indptr && matrix->indptr[0] != 0)
+        return bmf_fail(err, BMF_ERR_INPUT, "%s: indptr starts with %" PRId64 ", it must start with 0", what,
+                        matrix->indptr[0]);
+    return BMF_OK;
+}
+
+int bmf_csr_check(const bmf_csr *matrix, const char *what, bmf_error *err)
+{
+    int status = check_shape(matrix, what, err);
+    if (status != BMF_OK || !matrix->indptr)
+        return status;
+    for (int64_t row = 0; row < matrix->rows; row++)
+        if (matrix->indptr[row + 1] < matrix->indptr[row])
+            return bmf_fail(err, BMF_ERR_INPUT,
+                            "%s: indptr falls from %" PRId64 " to %" PRId64 " at row %" PRId64 ", it must not descend",
+                            what, matrix->indptr[row], matrix->indptr[row + 1], row);
+    int64_t count = bmf_csr_count(matrix);
+    for (int64_t at = 0; at < count; at++) {
+        if (matrix->indices[at] < 0 || matrix->indices[at] >= matrix->columns)
+            return bmf_fail(err, BMF_ERR_INPUT, "%s: index %" PRId32 " at entry %" PRId64 " is outside 0 .. %" PRId64,
+                            what, matrix->indices[at], at, matrix->columns - 1);
+        if (!isfinite(matrix->data[at]))
+            return bmf_fail(err, BMF_ERR_INPUT, "%s: value %g at entry %" PRId64 " is not finite", what,
+                            (double)matrix->data[at], at);
+    }
+    return BMF_OK;
+}
+
+int bmf_ratings_create(bmf_ratings *ratings, int64_t users, int64_t items, int64_t count, int with_timestamp,
+                       bmf_error *err)
+{
+    *ratings = (bmf_ratings){0};
+    int status = bmf_csr_create(&ratings->matrix, users, items, count, "ratings", err);
+    if (status == BMF_OK && with_timestamp) {
+        ratings->timestamp = bmf_alloc(count, sizeof *ratings->timestamp, "timestamps", err);
+        if (!ratings->timestamp) {
+            bmf_ratings_clear(ratings);
+            status = BMF_ERR_MEMORY;
+        }
+    }
+    return status;
+}
+
+void bmf_ratings_clear(bmf_ratings *ratings)
+{
+    bmf_csr_clear(&ratings->matrix);
+    bmf_free(ratings->timestamp);
+    *ratings = (bmf_ratings){0};
+}

@@ -1,0 +1,48 @@
+/* A data set in memory: ids, titles, ratings in three splits, and the content of the items. */
+#ifndef BMF_DATA_DATASET_H
+#define BMF_DATA_DATASET_H
+
+#include "base/strings.h"
+#include "data/csr.h"
+#include "data/ids.h"
+
+typedef enum bmf_split { BMF_TRAIN, BMF_VAL, BMF_TEST, BMF_SPLITS } bmf_split;
+
+/* "train", "val", "test". */
+const char *bmf_split_name(bmf_split split);
+
+/* Content: items × features, a TF-IDF row an item (L2 norm 1 or empty). */
+typedef struct bmf_content {
+    bmf_csr matrix;      /* (n × F) */
+    bmf_strings feature; /* (F) terms, ascending */
+    double *idf;         /* (F) */
+} bmf_content;
+
+void bmf_content_clear(bmf_content *content);
+
+/* How a data set was made: kept as attributes of /import. Strings are owned. */
+typedef struct bmf_import_record {
+    char source[256];     /* base name of the ratings file, or "synthetic" */
+    char format[16];      /* csv, dat, tsv, synth */
+    char split[16];       /* temporal, random, none */
+    double split_ratio[BMF_SPLITS];
+    char duplicates[16];  /* last, first, mean, error */
+    double cold_items;    /* fraction of items held out */
+    int64_t max_features; /* 0: no limit */
+    int64_t seed;
+    int64_t bad_lines;    /* skipped */
+    int64_t duplicate_ratings;
+    int64_t unknown_tags; /* tags for items not in the catalogue */
+} bmf_import_record;
+
+typedef struct bmf_dataset {
+    bmf_ids users, items;         /* m users with at least one rating; n items of the catalogue, rated or not */
+    bmf_strings title;            /* (n), empty strings where unknown; or count 0 */
+    bmf_ratings split[BMF_SPLITS]; /* each m × n, by user, a user's ratings in order of time */
+    bmf_content content;          /* n × F; F may be 0 */
+    bmf_import_record import;
+} bmf_dataset;
+
+void bmf_dataset_clear(bmf_dataset *dataset);
+
+#endif

@@ -1,0 +1,147 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/catalogue.h"
+#include "data/table_reader.h"
+#include "data/values.h"
+
+/* Tags in file order with the items they are for. */
+typedef struct tag_rows {
+    bmf_strings text;
+    int32_t *item; /* (text.count) */
+    int64_t capacity, unknown;
+} tag_rows;
+
+/* Index of the record's item, −1 if it is none of `items`. */
+static int find_item(bmf_table_reader *table, const bmf_ids *items, tag_rows *rows, int64_t *out, bmf_error *err)
+{
+    bmf_field id;
+    int64_t number;
+    int status = bmf_table_field(table, BMF_COLUMN_ITEM, &id, err);
+    if (status == BMF_OK && items->kind == BMF_ID_INT64)
+        status = bmf_value_id(&id, "item", &number, err);
+    else if (status == BMF_OK && id.length == 0)
+        status = bmf_fail(err, BMF_ERR_INPUT, "item id is empty");
+    if (status != BMF_OK)
+        return status;
+    *out =
+        items->kind == BMF_ID_INT64 ? bmf_ids_find_number(items, number) : bmf_ids_find_text(items, id.text, id.length);
+    if (*out < 0 && rows->unknown++ == 0)
+        bmf_log_warning("%s:%" PRId64 ": tag for item \"%.*s\", which is neither in the catalogue nor rated",
+                        table->file.path, bmf_table_line(table), id.length < 60 ? (int)id.length : 60, id.text);
+    return BMF_OK;
+}
+
+static int add_tag(bmf_table_reader *table, const bmf_ids *items, tag_rows *rows, bmf_error *err)
+{
+    int64_t item = -1;
+    bmf_field text;
+    int status = find_item(table, items, rows, &item, err);
+    if (status == BMF_OK)
+        status = bmf_table_field(table, BMF_COLUMN_TAG, &text, err);
+    if (status == BMF_OK && item >= 0)
+        status = bmf_grow((void **)&rows->item, &rows->capacity, rows->text.count + 1, sizeof *rows->item, "tags", err);
+    if (status == BMF_OK && item >= 0)
+        status = bmf_strings_add(&rows->text, text.text, text.length, err);
+    if (status != BMF_OK) {
+        bmf_table_context(table, err);
+        return status;
+    }
+    if (item >= 0)
+        rows->item[rows->text.count - 1] = (int32_t)item;
+    return BMF_OK;
+}
+
+static int read_tags(const char *path, const bmf_ids *items, int threads, tag_rows *rows, bmf_error *err)
+{
+    bmf_table_reader table;
+    bool more = true;
+    int status = bmf_table_open(path, BMF_TABLE_TAGS, threads, &table, err);
+    while (status == BMF_OK && more) {
+        status = bmf_table_next(&table, &more, err);
+        if (status == BMF_OK && more)
+            status = add_tag(&table, items, rows, err);
+    }
+    bmf_table_close(&table);
+    if (status == BMF_OK && rows->unknown > 1)
+        bmf_log_warning("%s: %" PRId64 " tags in all are for unknown items; they are left out", path, rows->unknown);
+    return status;
+}
+
+/* Tags bucketed by item in file order: tag[first[i]] .. tag[first[i + 1]] are numbers of item i's tags. */
+typedef struct tag_lists {
+    int64_t *first; /* (items + 1) */
+    int64_t *tag;   /* (tags) */
+} tag_lists;
+
+static int bucket_tags(const tag_rows *rows, int64_t items, tag_lists *out, bmf_error *err)
+{
+    out->first = bmf_alloc_zero(items + 2, sizeof *out->first, "tags", err);
+    out->tag = bmf_alloc(rows->text.count, sizeof *out->tag, "tags", err);
+    if (!out->first || !out->tag)
+        return BMF_ERR_MEMORY;
+    for (int64_t t = 0; t < rows->text.count; t++)
+        out->first[rows->item[t] + 2]++;
+    for (int64_t i = 0; i < items; i++)
+        out->first[i + 2] += out->first[i + 1];
+    for (int64_t t = 0; t < rows->text.count; t++) /* moves the beginnings to where they belong */
+        out->tag[out->first[rows->item[t] + 1]++] = t;
+    return BMF_OK;
+}
+
+/* Appends text to the line of `length` bytes in *line. */
+static int append(char **line, int64_t *capacity, int64_t *length, const char *text, int64_t size, bmf_error *err)
+{
+    int status = bmf_grow((void **)line, capacity, *length + size, 1, "document", err);
+    if (status == BMF_OK && size > 0)
+        memcpy(*line + *length, text, (size_t)size);
+    *length += status == BMF_OK ? size : 0;
+    return status;
+}
+
+static int write_documents(const bmf_catalogue *catalogue, const tag_rows *rows, const tag_lists *lists,
+                           bmf_strings *documents, bmf_error *err)
+{
+    char *line = NULL;
+    int64_t capacity = 0;
+    int status = BMF_OK;
+    for (int64_t i = 0; i < catalogue->items.count && status == BMF_OK; i++) {
+        int64_t length = 0;
+        status = append(&line, &capacity, &length, bmf_strings_get(&catalogue->genres, i),
+                        bmf_strings_length(&catalogue->genres, i), err);
+        for (int64_t at = lists->first[i]; at < lists->first[i + 1] && status == BMF_OK; at++) {
+            int64_t tag = lists->tag[at];
+            status = append(&line, &capacity, &length, " ", 1, err);
+            if (status == BMF_OK)
+                status = append(&line, &capacity, &length, bmf_strings_get(&rows->text, tag),
+                                bmf_strings_length(&rows->text, tag), err);
+        }
+        if (status == BMF_OK)
+            status = bmf_strings_add(documents, length ? line : "", length, err);
+    }
+    bmf_free(line);
+    return status;
+}
+
+int bmf_catalogue_documents(const bmf_catalogue *catalogue, const char *tags_path, int threads, bmf_strings *documents,
+                            int64_t *unknown_tags, bmf_error *err)
+{
+    tag_rows rows = {0};
+    tag_lists lists = {0};
+    bmf_strings_init(documents);
+    int status = tags_path ? read_tags(tags_path, &catalogue->items, threads, &rows, err) : BMF_OK;
+    *unknown_tags = rows.unknown;
+    if (status == BMF_OK)
+        status = bucket_tags(&rows, catalogue->items.count, &lists, err);
+    if (status == BMF_OK)
+        status = write_documents(catalogue, &rows, &lists, documents, err);
+    if (status != BMF_OK)
+        bmf_strings_clear(documents);
+    bmf_free(lists.first);
+    bmf_free(lists.tag);
+    bmf_free(rows.item);
+    bmf_strings_clear(&rows.text);
+    return status;
+}

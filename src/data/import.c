@@ -1,0 +1,225 @@
+#include "data/import.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "data/catalogue.h"
+#include "data/grouped.h"
+#include "data/ratings_reader.h"
+#include "data/split.h"
+#include "data/tfidf.h"
+
+#define FEW_RATINGS (1 << 14) /* up to here starting threads costs more than it saves */
+
+bmf_import_options bmf_import_defaults(void)
+{
+    return (bmf_import_options){.split_ratio = {0.7, 0.15, 0.15}, .max_features = 5000, .seed = 1};
+}
+
+static int check_ratios(const double ratio[BMF_SPLITS], bmf_error *err)
+{
+    double sum = 0;
+    for (int s = 0; s < BMF_SPLITS; s++) {
+        if (!(ratio[s] >= 0 && ratio[s] <= 1))
+            return bmf_fail(err, BMF_ERR_USAGE, "split ratio %g (%s) is not between 0 and 1", ratio[s],
+                            bmf_split_name((bmf_split)s));
+        sum += ratio[s];
+    }
+    if (fabs(sum - 1) > 1e-9)
+        return bmf_fail(err, BMF_ERR_USAGE, "split ratios %g,%g,%g add up to %.10g, they must add up to 1", ratio[0],
+                        ratio[1], ratio[2], sum);
+    return BMF_OK;
+}
+
+static int check_options(const bmf_import_options *options, bmf_error *err)
+{
+    if (!options->ratings_path)
+        return bmf_fail(err, BMF_ERR_USAGE, "a file of ratings is needed");
+    if (!(options->cold_items >= 0 && options->cold_items < 1))
+        return bmf_fail(err, BMF_ERR_USAGE, "the fraction of cold items %g is not in [0, 1)", options->cold_items);
+    if (options->max_features < 0)
+        return bmf_fail(err, BMF_ERR_USAGE, "the number of features %" PRId64 " is negative", options->max_features);
+    if (options->max_bad_lines < 0)
+        return bmf_fail(err, BMF_ERR_USAGE, "the number of bad lines %" PRId64 " is negative", options->max_bad_lines);
+    if (options->threads < 0 || options->threads > 4096)
+        return bmf_fail(err, BMF_ERR_USAGE, "%" PRId64 " threads are not possible; 0 (automatic) to 4096 are",
+                        options->threads);
+    return check_ratios(options->split_ratio, err);
+}
+
+static void record_options(const bmf_import_options *options, const char *format, bmf_import_record *record)
+{
+    static const char *const splits[] = {"temporal", "random", "none"};
+    static const char *const duplicates[] = {"last", "first", "mean", "error"};
+    const char *slash = strrchr(options->ratings_path, '/');
+    snprintf(record->source, sizeof record->source, "%s", slash ? slash + 1 : options->ratings_path);
+    snprintf(record->format, sizeof record->format, "%s", format);
+    snprintf(record->split, sizeof record->split, "%s", splits[options->split]);
+    snprintf(record->duplicates, sizeof record->duplicates, "%s", duplicates[options->duplicates]);
+    memcpy(record->split_ratio, options->split_ratio, sizeof record->split_ratio);
+    record->cold_items = options->cold_items;
+    record->max_features = options->max_features;
+    record->seed = (int64_t)options->seed;
+}
+
+static int fail_duplicate(const bmf_import_options *options, const bmf_raw_ratings *raw, bmf_ratings_reader *reader,
+                          bmf_error *err)
+{
+    int64_t row[2];
+    bool found = false;
+    char user[24], item[24];
+    int status = bmf_first_duplicate(raw, row, &found, err);
+    if (status != BMF_OK || !found)
+        return status;
+    return bmf_fail(err, BMF_ERR_INPUT,
+                    "%s:%" PRId64 ": user %s rated item %s before, on line %" PRId64
+                    "; with --duplicates error a pair may occur once (last, first or mean accept it)",
+                    options->ratings_path, bmf_ratings_reader_line(reader, row[1]),
+                    bmf_ids_print(&raw->users, raw->user[row[1]], user),
+                    bmf_ids_print(&raw->items, raw->item[row[1]], item), bmf_ratings_reader_line(reader, row[0]));
+}
+
+static void warn(const bmf_import_options *options, const bmf_raw_ratings *raw, int64_t duplicates)
+{
+    static const char *const outcome[] = {"the last is kept", "the first is kept", "the mean is kept", ""};
+    if (duplicates > 0)
+        bmf_log_warning("%s: %" PRId64 " rating%s repeat a (user, item) pair; %s", options->ratings_path, duplicates,
+                        duplicates == 1 ? "" : "s", outcome[options->duplicates]);
+    if (raw->users.count == 1)
+        bmf_log_warning("%s: all ratings are by one user; nothing can be learned from others", options->ratings_path);
+    if (raw->items.count == 1)
+        bmf_log_warning("%s: all ratings are of one item; there is nothing to choose from", options->ratings_path);
+    if (!raw->timestamp && options->split == BMF_SPLIT_TEMPORAL)
+        bmf_log_warning("%s: no timestamps; the order of the file stands for time", options->ratings_path);
+}
+
+/* What is made on the way and dropped at the end. */
+typedef struct import_state {
+    bmf_ratings_reader *reader;
+    bmf_raw_ratings raw;
+    bmf_catalogue catalogue;
+    bmf_grouped grouped;
+    int32_t *item_map; /* (raw.items.count) into the catalogue */
+    int threads;
+} import_state;
+
+static void clear_state(import_state *state)
+{
+    bmf_ratings_reader_close(&state->reader);
+    bmf_raw_ratings_clear(&state->raw);
+    bmf_catalogue_clear(&state->catalogue);
+    bmf_grouped_clear(&state->grouped);
+    bmf_free(state->item_map);
+}
+
+static int read_ratings(const bmf_import_options *options, import_state *state, bmf_import_record *record,
+                        bmf_error *err)
+{
+    bmf_ratings_source source = {.path = options->ratings_path,
+                                 .format = options->format,
+                                 .max_bad_lines = options->max_bad_lines,
+                                 .threads = state->threads};
+    int status = bmf_ratings_reader_open(&source, &state->reader, err);
+    if (status == BMF_OK)
+        status = bmf_ratings_reader_read(state->reader, &state->raw, err);
+    if (status == BMF_OK) {
+        record_options(options, bmf_ratings_reader_format(state->reader), record);
+        record->bad_lines = bmf_ratings_reader_bad_lines(state->reader);
+        state->threads = state->raw.count > FEW_RATINGS ? state->threads : 1;
+    }
+    return status;
+}
+
+/* The catalogue is read before the ratings are grouped, so that they go to their final indices at once. */
+static int read_items(const bmf_import_options *options, import_state *state, bmf_error *err)
+{
+    const bmf_ids *rated = &state->raw.items;
+    int status = BMF_OK;
+    state->catalogue.items.kind = rated->kind;
+    if (options->items_path)
+        status = bmf_catalogue_read(options->items_path, rated->kind, state->threads, &state->catalogue, err);
+    if (status == BMF_OK && !(state->item_map = bmf_alloc(rated->count, sizeof *state->item_map, "items", err)))
+        status = BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = bmf_catalogue_extend(&state->catalogue, rated, state->item_map, err);
+    return status;
+}
+
+static int group(const bmf_import_options *options, import_state *state, bmf_import_record *record, bmf_error *err)
+{
+    int status =
+        bmf_group_ratings(&state->raw, state->item_map, options->duplicates, state->threads, &state->grouped, err);
+    if (status != BMF_OK)
+        return status;
+    record->duplicate_ratings = state->grouped.duplicates;
+    if (state->grouped.duplicates > 0 && options->duplicates == BMF_DUPLICATES_ERROR)
+        return fail_duplicate(options, &state->raw, state->reader, err);
+    warn(options, &state->raw, state->grouped.duplicates);
+    return BMF_OK;
+}
+
+static int split(const bmf_import_options *options, import_state *state, bmf_dataset *out, bmf_error *err)
+{
+    bmf_split_rule rule = {.kind = options->split, .cold_items = options->cold_items, .seed = options->seed};
+    memcpy(rule.ratio, options->split_ratio, sizeof rule.ratio);
+    return bmf_split_ratings(&state->grouped, state->catalogue.items.count, &rule, state->threads, out->split, err);
+}
+
+static int build_content(const bmf_import_options *options, import_state *state, bmf_dataset *out, bmf_error *err)
+{
+    bmf_strings documents = {0};
+    if (options->max_features == 0 || (!options->items_path && !options->tags_path))
+        return BMF_OK;
+    int status = bmf_catalogue_documents(&state->catalogue, options->tags_path, state->threads, &documents,
+                                         &out->import.unknown_tags, err);
+    if (status == BMF_OK)
+        status = bmf_tfidf_build(&documents, options->max_features, &out->content, err);
+    bmf_strings_clear(&documents);
+    return status;
+}
+
+static void hand_over(import_state *state, bmf_dataset *out)
+{
+    out->users = state->raw.users;
+    out->items = state->catalogue.items;
+    out->title = state->catalogue.title;
+    state->raw.users = (bmf_ids){0};
+    state->catalogue.items = (bmf_ids){0};
+    state->catalogue.title = (bmf_strings){0};
+}
+
+int bmf_import(const bmf_import_options *options, bmf_dataset *out, bmf_error *err)
+{
+    *out = (bmf_dataset){0};
+    int status = check_options(options, err);
+    if (status != BMF_OK)
+        return status;
+    import_state state = {.threads = options->threads ? (int)options->threads : omp_get_max_threads()};
+    status = read_ratings(options, &state, &out->import, err);
+    if (status == BMF_OK)
+        status = read_items(options, &state, err);
+    if (status == BMF_OK)
+        status = group(options, &state, &out->import, err);
+    if (status == BMF_OK) {
+        bmf_ids users = state.raw.users; /* the rest of the raw ratings makes room for the splits */
+        state.raw.users = (bmf_ids){0};
+        bmf_raw_ratings_clear(&state.raw);
+        state.raw.users = users;
+        bmf_ratings_reader_close(&state.reader);
+        status = split(options, &state, out, err);
+    }
+    bmf_grouped_clear(&state.grouped);
+    if (status == BMF_OK)
+        status = build_content(options, &state, out, err);
+    if (status == BMF_OK)
+        hand_over(&state, out);
+    else
+        bmf_dataset_clear(out);
+    clear_state(&state);
+    return status;
+}

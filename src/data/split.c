@@ -1,0 +1,211 @@
+#include "data/split.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+
+void bmf_split_counts(int64_t count, const double ratio[BMF_SPLITS], int64_t out[BMF_SPLITS])
+{
+    double n = (double)count;
+    int64_t train_end = (int64_t)(n * ratio[BMF_TRAIN]);
+    int64_t val_end = (int64_t)(n * (ratio[BMF_TRAIN] + ratio[BMF_VAL]));
+    if (ratio[BMF_TEST] <= 0 || val_end > count)
+        val_end = count;
+    if (ratio[BMF_TEST] <= 0 && ratio[BMF_VAL] <= 0)
+        train_end = count;
+    out[BMF_TRAIN] = train_end;
+    out[BMF_VAL] = val_end - train_end;
+    out[BMF_TEST] = count - val_end;
+}
+
+/* Sifts draws down a max-heap: the root is the largest of the smallest `size`. */
+static void sift(int64_t *heap, const uint64_t *draw, int64_t size, int64_t at)
+{
+    for (int64_t child; (child = 2 * at + 1) < size; at = child) {
+        if (child + 1 < size && draw[heap[child + 1]] > draw[heap[child]])
+            child++;
+        if (draw[heap[at]] >= draw[heap[child]])
+            return;
+        int64_t swap = heap[at];
+        heap[at] = heap[child];
+        heap[child] = swap;
+    }
+}
+
+/* Marks the `wanted` rated items with the smallest draws. */
+static int choose_cold(unsigned char *cold, const unsigned char *rated, int64_t items, int64_t wanted, uint64_t seed,
+                       bmf_error *err)
+{
+    uint64_t *draw = bmf_alloc(items, sizeof *draw, "cold items", err);
+    int64_t *heap = bmf_alloc(wanted, sizeof *heap, "cold items", err);
+    int status = draw && heap ? BMF_OK : BMF_ERR_MEMORY;
+    uint64_t key = bmf_rng_key(seed, BMF_STREAM_COLD_ITEMS);
+    int64_t size = 0;
+    for (int64_t i = 0; status == BMF_OK && i < items; i++) {
+        draw[i] = bmf_rng_draw(key, (uint64_t)i);
+        if (!rated[i])
+            continue;
+        if (size < wanted) {
+            heap[size++] = i;
+            for (int64_t at = size / 2 - 1; size == wanted && at >= 0; at--)
+                sift(heap, draw, size, at);
+        } else if (wanted > 0 && draw[i] < draw[heap[0]]) {
+            heap[0] = i;
+            sift(heap, draw, size, 0);
+        }
+    }
+    for (int64_t h = 0; h < size; h++)
+        cold[heap[h]] = 1;
+    bmf_free(draw);
+    bmf_free(heap);
+    return status;
+}
+
+/* cold is (items), zeroed. */
+static int mark_cold(const bmf_grouped *grouped, int64_t items, double fraction, uint64_t seed, unsigned char *cold,
+                     bmf_error *err)
+{
+    if (fraction <= 0)
+        return BMF_OK;
+    unsigned char *rated = bmf_alloc_zero(items, 1, "rated items", err);
+    if (!rated)
+        return BMF_ERR_MEMORY;
+    int64_t count = 0;
+    for (int64_t u = 0; u < grouped->users; u++)
+        for (int64_t at = grouped->begin[u]; at < grouped->begin[u] + grouped->kept[u]; at++)
+            rated[grouped->item[at]] = 1;
+    for (int64_t i = 0; i < items; i++)
+        count += rated[i];
+    int status = choose_cold(cold, rated, items, (int64_t)llround(fraction * (double)count), seed, err);
+    bmf_free(rated);
+    return status;
+}
+
+/* What one thread needs for the longest user. */
+typedef struct labels {
+    unsigned char *label; /* (longest) split of each of the user's ratings */
+    int64_t *order;       /* (longest) the warm ones */
+} labels;
+
+static void shuffle(int64_t *order, int64_t count, uint64_t key)
+{
+    for (int64_t i = count - 1; i > 0; i--) {
+        int64_t j = (int64_t)bmf_rng_below(key, (uint64_t)i, (uint64_t)i + 1);
+        int64_t swap = order[i];
+        order[i] = order[j];
+        order[j] = swap;
+    }
+}
+
+/* Labels user u's ratings and counts them per split. */
+static void label_user(const bmf_grouped *grouped, int64_t u, const bmf_split_rule *rule, const unsigned char *cold,
+                       const labels *work, int64_t count[BMF_SPLITS])
+{
+    int64_t begin = grouped->begin[u], warm = 0;
+    for (int64_t i = 0; i < grouped->kept[u]; i++) {
+        work->label[i] = BMF_TEST;
+        if (!cold[grouped->item[begin + i]])
+            work->order[warm++] = i;
+    }
+    static const double all_train[BMF_SPLITS] = {1, 0, 0};
+    bmf_split_counts(warm, rule->kind == BMF_SPLIT_NONE ? all_train : rule->ratio, count);
+    if (rule->kind == BMF_SPLIT_RANDOM)
+        shuffle(work->order, warm, bmf_rng_subkey(bmf_rng_key(rule->seed, BMF_STREAM_SPLIT), (uint64_t)u));
+    for (int64_t i = 0; i < count[BMF_TRAIN] + count[BMF_VAL]; i++)
+        work->label[work->order[i]] = i < count[BMF_TRAIN] ? BMF_TRAIN : BMF_VAL;
+    count[BMF_TEST] += grouped->kept[u] - warm;
+}
+
+static void copy_user(const bmf_grouped *grouped, int64_t u, const unsigned char *label, bmf_ratings out[BMF_SPLITS])
+{
+    int64_t to[BMF_SPLITS];
+    for (int s = 0; s < BMF_SPLITS; s++)
+        to[s] = out[s].matrix.indptr[u];
+    for (int64_t i = 0; i < grouped->kept[u]; i++) {
+        int64_t from = grouped->begin[u] + i, at = to[label[i]]++;
+        bmf_ratings *split = &out[label[i]];
+        split->matrix.indices[at] = grouped->item[from];
+        split->matrix.data[at] = grouped->rating[from];
+        if (split->timestamp)
+            split->timestamp[at] = grouped->timestamp[from];
+    }
+}
+
+typedef struct split_job {
+    const bmf_grouped *grouped;
+    const bmf_split_rule *rule;
+    const unsigned char *cold;
+    int64_t longest;
+    int64_t *counts; /* (users × BMF_SPLITS) */
+} split_job;
+
+/* Counts the users' splits (out NULL), or copies the ratings into place; the labels are cheap enough to make twice. */
+static int label_users(const split_job *job, int threads, bmf_ratings *out, bmf_error *err)
+{
+    int status = BMF_OK;
+#pragma omp parallel num_threads(threads)
+    {
+        bmf_error own = BMF_ERROR_INIT;
+        labels work = {bmf_alloc(job->longest, 1, "split", &own),
+                       bmf_alloc(job->longest, sizeof(int64_t), "split", &own)};
+        if (!work.label || !work.order) {
+#pragma omp critical(bmf_split_failed)
+            status = bmf_fail(err, own.status, "%s", own.text);
+        }
+#pragma omp barrier
+        if (status == BMF_OK) {
+#pragma omp for schedule(dynamic, 64)
+            for (int64_t u = 0; u < job->grouped->users; u++) {
+                label_user(job->grouped, u, job->rule, job->cold, &work, job->counts + u * BMF_SPLITS);
+                if (out)
+                    copy_user(job->grouped, u, work.label, out);
+            }
+        }
+        bmf_free(work.label);
+        bmf_free(work.order);
+    }
+    return status;
+}
+
+/* Matrices of the right size with their indptr filled in. */
+static int create_splits(const split_job *job, int64_t items, bmf_ratings out[BMF_SPLITS], bmf_error *err)
+{
+    int64_t users = job->grouped->users, total[BMF_SPLITS] = {0};
+    int status = BMF_OK;
+    for (int64_t u = 0; u < users; u++)
+        for (int s = 0; s < BMF_SPLITS; s++)
+            total[s] += job->counts[u * BMF_SPLITS + s];
+    for (int s = 0; s < BMF_SPLITS && status == BMF_OK; s++) {
+        status = bmf_ratings_create(&out[s], users, items, total[s], job->grouped->timestamp != NULL, err);
+        for (int64_t u = 0; u < users && status == BMF_OK; u++)
+            out[s].matrix.indptr[u + 1] = out[s].matrix.indptr[u] + job->counts[u * BMF_SPLITS + s];
+    }
+    return status;
+}
+
+int bmf_split_ratings(const bmf_grouped *grouped, int64_t items, const bmf_split_rule *rule, int threads,
+                      bmf_ratings out[BMF_SPLITS], bmf_error *err)
+{
+    memset(out, 0, BMF_SPLITS * sizeof *out);
+    unsigned char *cold = bmf_alloc_zero(items, 1, "cold items", err);
+    split_job job = {.grouped = grouped, .rule = rule, .cold = cold};
+    job.counts = bmf_alloc(grouped->users * BMF_SPLITS, sizeof *job.counts, "split", err);
+    for (int64_t u = 0; u < grouped->users; u++)
+        job.longest = grouped->kept[u] > job.longest ? grouped->kept[u] : job.longest;
+    int status = cold && job.counts ? BMF_OK : BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = mark_cold(grouped, items, rule->cold_items, rule->seed, cold, err);
+    if (status == BMF_OK)
+        status = label_users(&job, threads, NULL, err);
+    if (status == BMF_OK)
+        status = create_splits(&job, items, out, err);
+    if (status == BMF_OK)
+        status = label_users(&job, threads, out, err);
+    for (int s = 0; s < BMF_SPLITS && status != BMF_OK; s++)
+        bmf_ratings_clear(&out[s]);
+    bmf_free(cold);
+    bmf_free(job.counts);
+    return status;
+}

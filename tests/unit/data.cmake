@@ -1,0 +1,6 @@
+bmf_unit_test(test_ids SOURCES test_ids.c LINK bmf_data)
+bmf_unit_test(test_split SOURCES test_split.c LINK bmf_data)
+bmf_unit_test(test_ratings_reader SOURCES test_ratings_reader.c text_files.c LINK bmf_data)
+bmf_unit_test(test_import SOURCES test_import.c text_files.c LINK bmf_data)
+bmf_unit_test(test_import_golden SOURCES test_import_golden.c LINK bmf_data)
+bmf_unit_test(test_import_errors SOURCES test_import_errors.c text_files.c LINK bmf_data)

@@ -1,0 +1,5 @@
+bmf_unit_test(test_tfidf SOURCES test_tfidf.c LINK bmf_data)
+bmf_unit_test(test_synth SOURCES test_synth.c LINK bmf_data)
+bmf_unit_test(test_synth_recovery SOURCES test_synth_recovery.c LINK bmf_data)
+bmf_unit_test(test_synth_csv SOURCES test_synth_csv.c LINK bmf_data)
+target_compile_definitions(test_synth_csv PRIVATE SAMPLE_DIR="${PROJECT_SOURCE_DIR}/data/sample")
