@@ -1,0 +1,210 @@
+#include "comm/comm.h"
+
+#include <limits.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "comm/launcher.h"
+
+#define DEFAULT_CUT ((int64_t)1 << 28) /* elements in one message; MPI 3 counts are ints */
+
+struct bmf_comm {
+    MPI_Comm comm;
+    int rank, size;
+    int64_t cut;
+};
+
+int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err)
+{
+    *out = NULL;
+    int provided = 0;
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        return bmf_fail(err, BMF_ERR_INTERNAL, "MPI could not be started");
+    bmf_comm *comm = bmf_alloc_zero(1, sizeof *comm, "communicator", err);
+    if (!comm)
+        return BMF_ERR_MEMORY;
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm->comm);
+    MPI_Comm_rank(comm->comm, &comm->rank);
+    MPI_Comm_size(comm->comm, &comm->size);
+    comm->cut = DEFAULT_CUT;
+    *out = comm;
+    if (provided < MPI_THREAD_FUNNELED)
+        return bmf_fail(err, BMF_ERR_INTERNAL, "this MPI library does not allow threads (MPI_THREAD_FUNNELED)");
+    bmf_launcher launcher = bmf_launcher_read(getenv);
+    return bmf_launcher_check(&launcher, comm->size, err);
+}
+
+int bmf_comm_split(bmf_comm *comm, int group, bmf_comm **out, bmf_error *err)
+{
+    *out = bmf_alloc_zero(1, sizeof **out, "communicator", err);
+    if (bmf_comm_agree(comm, *out ? BMF_OK : BMF_ERR_MEMORY, err) != BMF_OK) {
+        bmf_free(*out);
+        *out = NULL;
+        return BMF_ERR_MEMORY;
+    }
+    MPI_Comm_split(comm->comm, group, comm->rank, &(*out)->comm);
+    MPI_Comm_rank((*out)->comm, &(*out)->rank);
+    MPI_Comm_size((*out)->comm, &(*out)->size);
+    (*out)->cut = comm->cut;
+    return BMF_OK;
+}
+
+void bmf_comm_release(bmf_comm **comm)
+{
+    if (!*comm)
+        return;
+    MPI_Comm_free(&(*comm)->comm);
+    bmf_free(*comm);
+    *comm = NULL;
+}
+
+void bmf_comm_finish(bmf_comm **comm)
+{
+    if (!*comm)
+        return;
+    bmf_comm_release(comm);
+    MPI_Finalize();
+}
+
+void bmf_comm_abort(bmf_comm *comm, int exit_code)
+{
+    MPI_Abort(comm->comm, exit_code);
+    abort(); /* MPI_Abort does not return */
+}
+
+int bmf_comm_rank(const bmf_comm *comm)
+{
+    return comm->rank;
+}
+
+int bmf_comm_size(const bmf_comm *comm)
+{
+    return comm->size;
+}
+
+void bmf_comm_set_cut(bmf_comm *comm, int64_t elements)
+{
+    comm->cut = elements;
+}
+
+/* The longest piece of `left` elements that one message may carry. */
+static int piece_of(const bmf_comm *comm, int64_t left)
+{
+    return (int)(left < comm->cut ? left : comm->cut);
+}
+
+static void reduce_all(bmf_comm *comm, void *data, int64_t count, int64_t size, MPI_Datatype type, MPI_Op op)
+{
+    char *at = data;
+    for (int64_t left = count; left > 0;) {
+        int piece = piece_of(comm, left);
+        MPI_Allreduce(MPI_IN_PLACE, at, piece, type, op, comm->comm);
+        at += piece * size;
+        left -= piece;
+    }
+}
+
+void bmf_comm_sum_float(bmf_comm *comm, float *data, int64_t count)
+{
+    reduce_all(comm, data, count, sizeof *data, MPI_FLOAT, MPI_SUM);
+}
+
+void bmf_comm_sum_double(bmf_comm *comm, double *data, int64_t count)
+{
+    reduce_all(comm, data, count, sizeof *data, MPI_DOUBLE, MPI_SUM);
+}
+
+void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count)
+{
+    reduce_all(comm, data, count, sizeof *data, MPI_INT64_T, MPI_SUM);
+}
+
+void bmf_comm_max_double(bmf_comm *comm, double *data, int64_t count)
+{
+    reduce_all(comm, data, count, sizeof *data, MPI_DOUBLE, MPI_MAX);
+}
+
+void bmf_comm_min_double(bmf_comm *comm, double *data, int64_t count)
+{
+    reduce_all(comm, data, count, sizeof *data, MPI_DOUBLE, MPI_MIN);
+}
+
+void bmf_comm_broadcast(bmf_comm *comm, void *data, int64_t bytes, int root)
+{
+    char *at = data;
+    for (int64_t left = bytes; left > 0;) {
+        int piece = piece_of(comm, left);
+        MPI_Bcast(at, piece, MPI_BYTE, root, comm->comm);
+        at += piece;
+        left -= piece;
+    }
+}
+
+void bmf_comm_send(bmf_comm *comm, const void *data, int64_t bytes, int to)
+{
+    const char *at = data;
+    for (int64_t left = bytes; left > 0;) {
+        int piece = piece_of(comm, left);
+        MPI_Send(at, piece, MPI_BYTE, to, 0, comm->comm);
+        at += piece;
+        left -= piece;
+    }
+}
+
+void bmf_comm_receive(bmf_comm *comm, void *data, int64_t bytes, int from)
+{
+    char *at = data;
+    for (int64_t left = bytes; left > 0;) {
+        int piece = piece_of(comm, left);
+        MPI_Recv(at, piece, MPI_BYTE, from, 0, comm->comm, MPI_STATUS_IGNORE);
+        at += piece;
+        left -= piece;
+    }
+}
+
+void bmf_comm_gather(bmf_comm *comm, const void *data, int64_t bytes, void *out, const int64_t *count)
+{
+    if (comm->rank != 0) {
+        bmf_comm_send(comm, data, bytes, 0);
+        return;
+    }
+    char *at = out;
+    if (bytes > 0)
+        memcpy(at, data, (size_t)bytes);
+    at += bytes;
+    for (int rank = 1; rank < comm->size; rank++) {
+        bmf_comm_receive(comm, at, count[rank], rank);
+        at += count[rank];
+    }
+}
+
+void bmf_comm_barrier(bmf_comm *comm)
+{
+    MPI_Barrier(comm->comm);
+}
+
+int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err)
+{
+    /* The lowest failing rank, and whether everybody failed: a failure of all is nobody's in particular. */
+    int mine[2] = {status == BMF_OK ? comm->size : comm->rank, status == BMF_OK ? 0 : 1}, first = comm->size, failed = 0;
+    MPI_Allreduce(&mine[0], &first, 1, MPI_INT, MPI_MIN, comm->comm);
+    if (first == comm->size)
+        return BMF_OK;
+    MPI_Allreduce(&mine[1], &failed, 1, MPI_INT, MPI_SUM, comm->comm);
+    bmf_error report = BMF_ERROR_INIT;
+    if (comm->rank == first) {
+        report.status = status;
+        if (err && err->status != BMF_OK)
+            memcpy(report.text, err->text, sizeof report.text);
+        else
+            memcpy(report.text, "no report", sizeof "no report");
+        if (failed < comm->size)
+            bmf_context(&report, "rank %d", comm->rank);
+    }
+    bmf_comm_broadcast(comm, &report, (int64_t)sizeof report, first);
+    if (err)
+        *err = report;
+    return report.status;
+}

@@ -1,0 +1,60 @@
+/* The only door to MPI. A communicator is passed down; nothing below main knows MPI_COMM_WORLD. Collective calls must be
+ * made by every rank of the communicator, by the main thread. */
+#ifndef BMF_COMM_COMM_H
+#define BMF_COMM_COMM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct bmf_comm bmf_comm;
+
+/* Starts MPI (FUNNELED), duplicates the world and compares its size with what the launcher promised (SLURM_NTASKS within
+ * a step, OMPI_COMM_WORLD_SIZE, PMI_SIZE): N single-rank jobs where one of N was meant are refused, BMF_ERR_USAGE. */
+int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err);
+
+/* A communicator of the ranks that pass the same group, in the order they have here. Collective over `comm`; end it with
+ * bmf_comm_release before `comm`. */
+int bmf_comm_split(bmf_comm *comm, int group, bmf_comm **out, bmf_error *err);
+void bmf_comm_release(bmf_comm **comm);
+
+/* Collective end of MPI; NULL-safe. */
+void bmf_comm_finish(bmf_comm **comm);
+
+/* Ends every rank at once with this exit code; for states that no agreement can reach. Does not return. */
+void bmf_comm_abort(bmf_comm *comm, int exit_code) __attribute__((noreturn));
+
+int bmf_comm_rank(const bmf_comm *comm);
+int bmf_comm_size(const bmf_comm *comm);
+
+/* Collective. Every rank passes its status and report; all return the same: BMF_OK if all are, else the status and text
+ * of the lowest failing rank (its text gets "rank R: " in front when there is more than one rank and they did not all
+ * report the same sentence). Call it before anyone acts on something that may have failed on one rank only. */
+int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err);
+
+/* Collective, in place, cut into messages below INT_MAX elements. Same result on every rank. */
+void bmf_comm_sum_float(bmf_comm *comm, float *data, int64_t count);
+void bmf_comm_sum_double(bmf_comm *comm, double *data, int64_t count);
+void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count);
+void bmf_comm_max_double(bmf_comm *comm, double *data, int64_t count);
+void bmf_comm_min_double(bmf_comm *comm, double *data, int64_t count);
+
+/* Collective: `bytes` bytes from rank `root` to all. */
+void bmf_comm_broadcast(bmf_comm *comm, void *data, int64_t bytes, int root);
+
+/* Collective: count[r] bytes of each rank, in rank order, into out on rank 0 (out and count matter on rank 0 only, except
+ * that every rank passes its own `bytes`). */
+void bmf_comm_gather(bmf_comm *comm, const void *data, int64_t bytes, void *out, const int64_t *count);
+
+/* Point to point, blocking, any size. */
+void bmf_comm_send(bmf_comm *comm, const void *data, int64_t bytes, int to);
+void bmf_comm_receive(bmf_comm *comm, void *data, int64_t bytes, int from);
+
+/* Collective. */
+void bmf_comm_barrier(bmf_comm *comm);
+
+/* Largest number of elements in one message; tests make it tiny to reach the cuts. Local. */
+void bmf_comm_set_cut(bmf_comm *comm, int64_t elements);
+
+#endif

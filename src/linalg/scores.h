@@ -1,0 +1,27 @@
+/* Scores of a batch of users for all items, by matrix multiplication. */
+#ifndef BMF_LINALG_SCORES_H
+#define BMF_LINALG_SCORES_H
+
+#include "data/csr.h"
+
+/* The items' half of a model, borrowed. */
+typedef struct bmf_item_side {
+    const float *Q;    /* (items, stride), the first `factors` of each row count */
+    const float *bias; /* (items) */
+    int64_t items, factors, stride;
+} bmf_item_side;
+
+/* How many users to score at once so that (users × items) floats stay within 32 MiB: 1 .. 128, a function of `items`
+ * only, so that a fixed order of users always meets the same matrix shapes. */
+int64_t bmf_scores_batch(int64_t items);
+
+/* scores (users × items) = user_base[u] + bias[i] + P_u · Q_i; P is (users, stride), user_base (users) the global mean
+ * plus the user's bias. One thread, whatever the settings of OpenMP and BLAS: call it from several threads at once.
+ * The same shapes and values give the same bits. users and items below 2³¹. Local. */
+void bmf_scores_block(const bmf_item_side *items, const float *P, const float *user_base, int64_t users, float *scores);
+
+/* scores[i] += scale × (weights · x_i) for one user and every row x_i of `content` (items × F); weights is (F).
+ * O(entries of content). Local. */
+void bmf_scores_add_content(const bmf_csr *content, const float *weights, double scale, float *scores);
+
+#endif

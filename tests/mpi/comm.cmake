@@ -1,0 +1,1 @@
+bmf_mpi_test(test_comm RANKS 1 2 3 4 SOURCES test_comm.c LINK bmf_comm)

@@ -1,0 +1,226 @@
+/* Every stamped kernel against the plain one in the same order of steps, and the properties of that order. */
+#include "support/assert_close.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "kernels/sweep.h"
+
+#define M 37
+#define N 29
+#define F 50
+#define LONGEST 60
+
+typedef struct world {
+    bmf_sweep sweep;
+    int64_t indptr[M + 1], x_indptr[N + 1];
+    int32_t item[M * LONGEST], x_feature[N * F], user[M];
+    float value[M * LONGEST], x_value[N * F], b_u[M], b_i[N], W[M * F];
+    bmf_content_rows rows;
+    double scale[M], norm2[M];
+    float *P, *Q;
+} world;
+
+static void fill_content(world *w)
+{
+    int64_t nnz = 0;
+    for (int i = 0; i < N; i++) {
+        w->x_indptr[i] = nnz;
+        for (int32_t f = 0; f < F; f++)
+            if (i % 5 && bmf_rng_uniform(11, (uint64_t)(i * F + f)) < 0.1) {
+                w->x_feature[nnz] = f;
+                w->x_value[nnz++] = (float)bmf_rng_uniform(12, (uint64_t)(i * F + f));
+            }
+    }
+    w->x_indptr[N] = nnz;
+    bmf_error err = BMF_ERROR_INIT;
+    assert_ok(bmf_content_rows_create(N, F, w->x_indptr, w->x_feature, w->x_value, 1, &w->rows, &err), err);
+}
+
+static world *make_world(int64_t stride, bool concat, float clip)
+{
+    bmf_error err = BMF_ERROR_INIT;
+    world *w = bmf_alloc_zero(1, sizeof *w, "world", &err);
+    w->P = bmf_alloc_zero(M * stride, sizeof(float), "P", &err);
+    w->Q = bmf_alloc_zero(N * stride, sizeof(float), "Q", &err);
+    int64_t count = 0, k = stride - 3;
+    for (int u = 0; u < M; u++) {
+        int64_t n = (int64_t)bmf_rng_below(1, (uint64_t)u, LONGEST); /* some users have none */
+        for (int64_t j = 0; j < n; j++, count++) {
+            w->item[count] = (int32_t)bmf_rng_below(2, (uint64_t)count, N);
+            w->value[count] = (float)(1 + bmf_rng_below(3, (uint64_t)count, 5));
+        }
+        w->indptr[u + 1] = count;
+        w->user[u] = (u * 7 + 3) % M;
+        bmf_rng_normal(bmf_rng_subkey(4, (uint64_t)u), 0, 0.3, w->P + u * stride, k);
+        bmf_rng_normal(bmf_rng_subkey(5, (uint64_t)u), 0, 0.3, w->W + u * F, F);
+        w->scale[u] = 1;
+        for (int f = 0; f < F; f++)
+            w->norm2[u] += (double)w->W[u * F + f] * (double)w->W[u * F + f];
+    }
+    for (int i = 0; i < N; i++)
+        bmf_rng_normal(bmf_rng_subkey(6, (uint64_t)i), 0, 0.3, w->Q + i * stride, k);
+    fill_content(w);
+    w->sweep = (bmf_sweep){.first_user = 1000, .indptr = w->indptr, .item = w->item, .value = w->value, .stride = stride,
+                           .P = w->P, .Q = w->Q, .user_bias = w->b_u, .item_bias = w->b_i,
+                           .content = concat ? &w->rows : NULL,
+                           .W = w->W, .W_scale = w->scale, .W_norm2 = w->norm2, .mean = 3,
+                           .learning_rate = 0.02f, .regularization = 0.05f, .bias_regularization = 0.01f,
+                           .content_regularization = 0.03f, .clip = clip, .order_key = 99};
+    return w;
+}
+
+static void free_world(world *w)
+{
+    bmf_content_rows_clear(&w->rows);
+    bmf_free(w->P);
+    bmf_free(w->Q);
+    bmf_free(w);
+}
+
+static void assert_same(const world *a, const world *b, int64_t stride, bool concat)
+{
+    for (int64_t j = 0; j < M * stride; j++)
+        assert_close((double)a->P[j], (double)b->P[j], 2e-4);
+    for (int64_t j = 0; j < N * stride; j++)
+        assert_close((double)a->Q[j], (double)b->Q[j], 2e-4);
+    for (int u = 0; u < M; u++)
+        assert_close((double)a->b_u[u], (double)b->b_u[u], 2e-4);
+    for (int i = 0; i < N; i++)
+        assert_close((double)a->b_i[i], (double)b->b_i[i], 2e-4);
+    for (int64_t j = 0; concat && j < M * F; j++)
+        assert_close(a->scale[j / F] * (double)a->W[j], b->scale[j / F] * (double)b->W[j], 2e-4);
+    for (int u = 0; concat && u < M; u++)
+        assert_close(a->scale[u] * a->scale[u] * a->norm2[u], b->scale[u] * b->scale[u] * b->norm2[u], 1e-3);
+}
+
+static void compare(const char *name, int64_t stride, bool concat, float clip)
+{
+    bmf_kernel kernel;
+    bmf_error err = BMF_ERROR_INIT;
+    if (bmf_kernel_choose(stride, concat, name, &kernel, &err) != BMF_OK) {
+        print_message("skipped: %s\n", err.text);
+        return;
+    }
+    world *fast = make_world(stride, concat, clip), *plain = make_world(stride, concat, clip);
+    for (int epoch = 0; epoch < 5; epoch++) {
+        fast->sweep.order_key = plain->sweep.order_key = (uint64_t)epoch;
+        double got = kernel.sweep(&fast->sweep, fast->user, M);
+        double wanted = bmf_sweep_reference(&plain->sweep, plain->user, M, kernel.lanes);
+        assert_close(got, wanted, 1e-3 * wanted);
+    }
+    assert_same(fast, plain, stride, concat);
+    for (int64_t j = 0; j < M; j++)
+        for (int64_t pad = stride - 3; pad < stride; pad++)
+            assert_true(fast->P[j * stride + pad] == 0);
+    free_world(fast);
+    free_world(plain);
+}
+
+static void test_kernels_match_reference(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"v4", "v3", "baseline", "generic"};
+    static const int64_t strides[] = {16, 32, 48, 64, 80, 128, 208};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        for (size_t s = 0; s < sizeof strides / sizeof *strides; s++)
+            for (int concat = 0; concat < 2; concat++)
+                compare(names[n], strides[s], concat, 5);
+}
+
+static void test_clip_binds(void **state)
+{
+    (void)state;
+    compare(NULL, 32, false, 0.01f);
+    compare(NULL, 32, true, 0.01f);
+    compare("generic", 16, true, 0.003f);
+}
+
+/* The scale of W shrinks at each step; over many epochs it passes the point where it is folded into the row. */
+static void test_scale_is_renewed(void **state)
+{
+    (void)state;
+    bmf_kernel kernel;
+    bmf_error err = BMF_ERROR_INIT;
+    assert_ok(bmf_kernel_choose(16, true, NULL, &kernel, &err), err);
+    world *fast = make_world(16, true, 5), *plain = make_world(16, true, 5);
+    fast->sweep.content_regularization = plain->sweep.content_regularization = 3;
+    for (int epoch = 0; epoch < 10; epoch++) {
+        kernel.sweep(&fast->sweep, fast->user, M);
+        bmf_sweep_reference(&plain->sweep, plain->user, M, kernel.lanes);
+        for (int u = 0; u < M; u++)
+            assert_true(fast->scale[u] >= 1e-5 && fast->scale[u] <= 1);
+    }
+    assert_same(fast, plain, 16, true);
+    free_world(fast);
+    free_world(plain);
+}
+
+typedef struct seen {
+    int count[M * LONGEST];
+    int64_t visits;
+} seen;
+
+static void note_visit(void *context, int32_t user, int64_t entry)
+{
+    (void)user;
+    seen *s = context;
+    s->count[entry]++;
+    s->visits++;
+}
+
+static void test_order_covers_each_rating_once(void **state)
+{
+    (void)state;
+    world *w = make_world(16, false, 5);
+    for (int lanes = 1; lanes <= 4; lanes++) {
+        seen s = {{0}, 0};
+        w->sweep.order_key = (uint64_t)lanes;
+        bmf_sweep_visit(&w->sweep, w->user, M, lanes, note_visit, &s);
+        assert_int_equal(s.visits, w->indptr[M]);
+        for (int64_t j = 0; j < s.visits; j++)
+            assert_int_equal(s.count[j], 1);
+    }
+    free_world(w);
+}
+
+static void test_order_depends_on_global_user_and_epoch(void **state)
+{
+    (void)state;
+    bmf_sweep a = {.first_user = 0, .order_key = 5}, b = {.first_user = 10, .order_key = 5}, c = a;
+    c.order_key = 6;
+    int same = 0;
+    for (int64_t u = 10; u < 200; u++) {
+        bmf_rating_order x = bmf_rating_order_of(&a, u, 1000), y = bmf_rating_order_of(&b, u - 10, 1000);
+        bmf_rating_order z = bmf_rating_order_of(&c, u, 1000);
+        assert_int_equal(x.start, y.start);
+        assert_int_equal(x.step, y.step);
+        same += x.start == z.start && x.step == z.step;
+    }
+    assert_true(same < 5);
+}
+
+static void test_unknown_kernel(void **state)
+{
+    (void)state;
+    bmf_kernel kernel;
+    bmf_error err = BMF_ERROR_INIT;
+    assert_int_equal(bmf_kernel_choose(16, false, "sse9", &kernel, &err), BMF_ERR_USAGE);
+    assert_string_equal(err.text, "BMF_KERNEL=sse9: no such kernel (allowed: ref, generic, baseline, v3, v4)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kernels_match_reference),
+        cmocka_unit_test(test_clip_binds),
+        cmocka_unit_test(test_scale_is_renewed),
+        cmocka_unit_test(test_order_covers_each_rating_once),
+        cmocka_unit_test(test_order_depends_on_global_user_and_epoch),
+        cmocka_unit_test(test_unknown_kernel),
+    };
+    return cmocka_run_group_tests_name("sweep", tests, NULL, NULL) ? 1 : 0;
+}
