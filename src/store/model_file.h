@@ -1,0 +1,106 @@
+/* The model file: HDF5, layout in the README's chapter on files. A writer takes the arrays in slabs of rows, in any order,
+ * so that one process can write what others stream to it; nothing is visible under `path` before the commit. */
+#ifndef BMF_STORE_MODEL_FILE_H
+#define BMF_STORE_MODEL_FILE_H
+
+#include <stdbool.h>
+
+#include "data/dataset.h"
+
+/* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), W (m,F), V (F,k), user_bias (m), item_bias (n), feature_bias (F). */
+typedef enum bmf_role {
+    BMF_ROLE_P,
+    BMF_ROLE_Q,
+    BMF_ROLE_W,
+    BMF_ROLE_V,
+    BMF_ROLE_USER_BIAS,
+    BMF_ROLE_ITEM_BIAS,
+    BMF_ROLE_FEATURE_BIAS,
+    BMF_ROLES
+} bmf_role;
+
+typedef enum bmf_content_mode { BMF_CONTENT_NONE, BMF_CONTENT_CONCAT, BMF_CONTENT_EMBED } bmf_content_mode;
+
+/* "none", "concat", "embed". */
+const char *bmf_content_mode_name(bmf_content_mode mode);
+
+/* Attributes of the root: what the model is and how it was trained. */
+typedef struct bmf_model_meta {
+    int64_t users, items, features; /* features is 0 for BMF_CONTENT_NONE */
+    int64_t factors;
+    bmf_content_mode content;
+    double global_mean;
+    double content_weight;
+    double learning_rate, learning_rate_decay;
+    double regularization, bias_regularization, content_regularization;
+    double init_std, clip;
+    int64_t seed;
+    int64_t best_epoch;   /* counted from 1 */
+    double val_mse, val_rmse;
+    double rating_min, rating_max; /* of the training ratings */
+    char merge[16];       /* saturating, average, weighted, sum */
+    int64_t merges_per_epoch;
+    int64_t ranks, threads;
+    char dataset[256];    /* base name of the data set */
+    uint64_t dataset_fingerprint;
+} bmf_model_meta;
+
+/* One epoch of /history: parallel arrays in the file, one struct here. */
+typedef struct bmf_epoch_record {
+    int64_t epoch; /* from 1 */
+    double train_mse, train_rmse, val_mse, val_rmse;
+    double learning_rate;
+    double seconds;
+    double updates_per_second;
+    double merge_share; /* fraction of the epoch's seconds spent merging */
+} bmf_epoch_record;
+
+/* (rows, columns) of a role under a meta; columns is 1 for biases; {0, 0} if the model has no such array. */
+typedef struct bmf_extent {
+    int64_t rows, columns;
+} bmf_extent;
+bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role);
+
+/* "P", "Q", "W", "V", "user_bias", "item_bias", "feature_bias": the data set's name in the file. */
+const char *bmf_role_name(bmf_role role);
+
+typedef struct bmf_model_writer bmf_model_writer;
+
+/* Creates the temporary file beside `path` and every array of the meta; reserves its space first, so that a full disk is
+ * met here. content may be NULL when meta->features is 0; it is stored unscaled. Local. */
+int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
+                            const bmf_content *content, bmf_model_writer **out, bmf_error *err);
+
+/* Rows [first, first + rows) of an array, packed (rows × columns). Local. */
+int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const float *data,
+                          bmf_error *err);
+
+int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
+
+/* Completion mark, flush, close, fsync, rename over `path`. Destroys the writer whatever happens; on failure the older
+ * file is untouched and no temporary is left. Local. */
+int bmf_model_writer_commit(bmf_model_writer **writer, bmf_error *err);
+
+/* Gives up: removes the temporary file. NULL-safe. */
+void bmf_model_writer_abandon(bmf_model_writer **writer);
+
+typedef struct bmf_model_file bmf_model_file;
+
+/* Opens and checks: kind, version, completion mark, extents. Local; every rank may open the same file. */
+int bmf_model_file_open(const char *path, bmf_model_file **out, bmf_error *err);
+void bmf_model_file_close(bmf_model_file **file);
+const bmf_model_meta *bmf_model_file_meta(const bmf_model_file *file); /* borrowed */
+
+int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err);
+int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err);
+int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
+int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, int64_t *count, bmf_error *err);
+
+/* Rows [first, first + rows) of an array into out, packed. Values that are not finite are BMF_ERR_INPUT. Local. */
+int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, float *out,
+                             bmf_error *err);
+
+/* What kind of file of ours this is: "dataset", "model", or BMF_ERR_INPUT. *format_version too. Local. */
+int bmf_file_kind(const char *path, char kind[32], int64_t *format_version, bmf_error *err);
+
+#endif

@@ -1,0 +1,208 @@
+#include "store/model_meta.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* The modes by their names, as the file has them. */
+typedef struct attributes {
+    bmf_model_meta meta;
+    char content[16];
+} attributes;
+
+#define META(member, type)                                                                                             \
+    {                                                                                                                  \
+#member, type, offsetof(attributes, meta) + offsetof(bmf_model_meta, member), 1                                \
+    }
+#define META_TEXT(member)                                                                                              \
+    {                                                                                                                  \
+#member, BMF_H5_TEXT, offsetof(attributes, meta) + offsetof(bmf_model_meta, member),                           \
+            sizeof(((bmf_model_meta *)0)->member)                                                                      \
+    }
+
+static const bmf_h5_field fields[] = {
+    META(users, BMF_H5_INT64),
+    META(items, BMF_H5_INT64),
+    META(features, BMF_H5_INT64),
+    META(factors, BMF_H5_INT64),
+    {"content", BMF_H5_TEXT, offsetof(attributes, content), 16},
+    META(global_mean, BMF_H5_FLOAT64),
+    META(content_weight, BMF_H5_FLOAT64),
+    META(learning_rate, BMF_H5_FLOAT64),
+    META(learning_rate_decay, BMF_H5_FLOAT64),
+    META(regularization, BMF_H5_FLOAT64),
+    META(bias_regularization, BMF_H5_FLOAT64),
+    META(content_regularization, BMF_H5_FLOAT64),
+    META(init_std, BMF_H5_FLOAT64),
+    META(clip, BMF_H5_FLOAT64),
+    META(seed, BMF_H5_INT64),
+    META(best_epoch, BMF_H5_INT64),
+    META(val_mse, BMF_H5_FLOAT64),
+    META(val_rmse, BMF_H5_FLOAT64),
+    META(rating_min, BMF_H5_FLOAT64),
+    META(rating_max, BMF_H5_FLOAT64),
+    META_TEXT(merge),
+    META(merges_per_epoch, BMF_H5_INT64),
+    META(ranks, BMF_H5_INT64),
+    META(threads, BMF_H5_INT64),
+    META_TEXT(dataset),
+    META(dataset_fingerprint, BMF_H5_UINT64),
+};
+#define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
+
+#define HISTORY(member, type)                                                                                          \
+    {                                                                                                                  \
+#member, type, offsetof(bmf_epoch_record, member), 1                                                           \
+    }
+
+const bmf_h5_field bmf_history_fields[] = {
+    HISTORY(epoch, BMF_H5_INT64),         HISTORY(train_mse, BMF_H5_FLOAT64),
+    HISTORY(train_rmse, BMF_H5_FLOAT64),  HISTORY(val_mse, BMF_H5_FLOAT64),
+    HISTORY(val_rmse, BMF_H5_FLOAT64),    HISTORY(learning_rate, BMF_H5_FLOAT64),
+    HISTORY(seconds, BMF_H5_FLOAT64),     HISTORY(updates_per_second, BMF_H5_FLOAT64),
+    HISTORY(merge_share, BMF_H5_FLOAT64),
+};
+const int64_t bmf_history_field_count = sizeof bmf_history_fields / sizeof bmf_history_fields[0];
+
+static const char *const mode_names[] = {"none", "concat", "embed"};
+#define MODES ((int)(sizeof mode_names / sizeof mode_names[0]))
+
+const char *bmf_content_mode_name(bmf_content_mode mode)
+{
+    return mode_names[mode];
+}
+
+const char *bmf_role_name(bmf_role role)
+{
+    static const char *const names[BMF_ROLES] = {"P", "Q", "W", "V", "user_bias", "item_bias", "feature_bias"};
+    return names[role];
+}
+
+bool bmf_role_is_matrix(bmf_role role)
+{
+    return role == BMF_ROLE_P || role == BMF_ROLE_Q || role == BMF_ROLE_W || role == BMF_ROLE_V;
+}
+
+bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role)
+{
+    bool concat = meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
+    bool embed = meta->content == BMF_CONTENT_EMBED && meta->features > 0;
+    bmf_extent none = {0, 0};
+    switch (role) {
+    case BMF_ROLE_P:
+        return (bmf_extent){meta->users, meta->factors};
+    case BMF_ROLE_Q:
+        return (bmf_extent){meta->items, meta->factors};
+    case BMF_ROLE_W:
+        return concat ? (bmf_extent){meta->users, meta->features} : none;
+    case BMF_ROLE_V:
+        return embed ? (bmf_extent){meta->features, meta->factors} : none;
+    case BMF_ROLE_USER_BIAS:
+        return (bmf_extent){meta->users, 1};
+    case BMF_ROLE_ITEM_BIAS:
+        return (bmf_extent){meta->items, 1};
+    case BMF_ROLE_FEATURE_BIAS:
+        return embed ? (bmf_extent){meta->features, 1} : none;
+    default:
+        return none;
+    }
+}
+
+/* Names, a NUL, the value in little-endian bytes or the text with its NUL: the same on every machine. */
+static uint64_t checksum(const attributes *record)
+{
+    unsigned char bytes[64 * FIELDS + sizeof *record];
+    size_t length = 0;
+    for (int64_t i = 0; i < FIELDS; i++) {
+        const char *value = (const char *)record + fields[i].offset;
+        size_t name = strlen(fields[i].name) + 1;
+        memcpy(bytes + length, fields[i].name, name);
+        length += name;
+        if (fields[i].type == BMF_H5_TEXT) {
+            size_t text = strlen(value) + 1;
+            memcpy(bytes + length, value, text);
+            length += text;
+        } else {
+            uint64_t bits;
+            memcpy(&bits, value, sizeof bits);
+            bits = htole64(bits);
+            memcpy(bytes + length, &bits, sizeof bits);
+            length += sizeof bits;
+        }
+    }
+    return XXH3_64bits(bytes, length);
+}
+
+int bmf_model_meta_write(hid_t file, const bmf_model_meta *meta, bmf_error *err)
+{
+    attributes record = {.meta = *meta};
+    snprintf(record.content, sizeof record.content, "%s", bmf_content_mode_name(meta->content));
+    int status = bmf_h5_write_fields(file, fields, FIELDS, &record, err);
+    if (status != BMF_OK)
+        return status;
+    uint64_t sum = checksum(&record);
+    return bmf_h5_write_attribute(file, "checksum", BMF_H5_UINT64, 1, &sum, err);
+}
+
+static int check_checksum(hid_t file, const attributes *record, bmf_error *err)
+{
+    uint64_t stored = 0, found = checksum(record);
+    int status = bmf_h5_read_attribute(file, "checksum", BMF_H5_UINT64, 1, &stored, err);
+    if (status != BMF_OK || stored == found)
+        return status;
+    return bmf_fail(err, BMF_ERR_IO,
+                    "its attributes have the checksum %016" PRIx64 ", %016" PRIx64
+                    " is recorded: the file is damaged, or an attribute was changed by hand",
+                    found, stored);
+}
+
+static int check_range(const char *name, int64_t value, int64_t least, bmf_error *err)
+{
+    if (value >= least && value <= INT32_MAX)
+        return BMF_OK;
+    return bmf_fail(err, BMF_ERR_INPUT, "attribute '%s' is %" PRId64 ", %" PRId64 " .. %d are allowed", name, value,
+                    least, INT32_MAX);
+}
+
+int bmf_model_meta_check(const bmf_model_meta *meta, bmf_error *err)
+{
+    int status = check_range("users", meta->users, 0, err);
+    if (status == BMF_OK)
+        status = check_range("items", meta->items, 0, err);
+    if (status == BMF_OK)
+        status = check_range("features", meta->features, 0, err);
+    if (status == BMF_OK)
+        status = check_range("factors", meta->factors, 1, err);
+    if (status != BMF_OK)
+        return status;
+    if (meta->content == BMF_CONTENT_NONE && meta->features != 0)
+        return bmf_fail(err, BMF_ERR_INPUT, "attribute 'features' is %" PRId64 ", but 'content' is none",
+                        meta->features);
+    if (!isfinite(meta->global_mean) || !isfinite(meta->content_weight))
+        return bmf_fail(err, BMF_ERR_INPUT, "attribute '%s' is not finite",
+                        isfinite(meta->global_mean) ? "content_weight" : "global_mean");
+    return BMF_OK;
+}
+
+int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
+{
+    attributes record;
+    memset(&record, 0, sizeof record);
+    int status = bmf_h5_read_fields(file, fields, FIELDS, &record, err);
+    if (status == BMF_OK)
+        status = check_checksum(file, &record, err);
+    if (status != BMF_OK)
+        return status;
+    int mode = 0;
+    while (mode < MODES && strcmp(record.content, mode_names[mode]) != 0)
+        mode++;
+    if (mode == MODES)
+        return bmf_fail(err, BMF_ERR_INPUT, "attribute 'content' is '%s'; none, concat and embed are known",
+                        record.content);
+    *meta = record.meta;
+    meta->content = (bmf_content_mode)mode;
+    return bmf_model_meta_check(meta, err);
+}

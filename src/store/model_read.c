@@ -1,0 +1,231 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/h5_file.h"
+#include "store/model_meta.h"
+#include "store/parts.h"
+
+struct bmf_model_file {
+    char *path;
+    hid_t id;
+    bmf_model_meta meta;
+    bmf_h5_array array[BMF_ROLES]; /* open and checked; id −1 where the model has none */
+};
+
+static int check_complete(hid_t file, bmf_error *err)
+{
+    int64_t mark = 0;
+    htri_t exists = H5Aexists(file, "complete");
+    if (exists < 0)
+        return bmf_h5_fail(err, file, NULL, "cannot be read");
+    int status = exists ? bmf_h5_read_attribute(file, "complete", BMF_H5_INT64, 1, &mark, err) : BMF_OK;
+    if (status == BMF_OK && mark != 1)
+        status = bmf_fail(err, BMF_ERR_IO, "the model was not completed: its writer was interrupted");
+    return status;
+}
+
+static int open_array(bmf_model_file *file, bmf_role role, bmf_error *err)
+{
+    bmf_extent extent = bmf_model_meta_extent(&file->meta, role);
+    if (extent.columns == 0)
+        return BMF_OK;
+    bmf_h5_array *array = &file->array[role];
+    int status = bmf_h5_array_open(file->id, bmf_role_name(role), BMF_H5_FLOAT32, bmf_role_is_matrix(role), array, err);
+    if (status != BMF_OK || (array->rows == extent.rows && array->columns == extent.columns))
+        return status;
+    return bmf_fail(err, BMF_ERR_INPUT, "/%s: is %" PRId64 " x %" PRId64 ", the attributes say %" PRId64 " x %" PRId64,
+                    bmf_role_name(role), array->rows, array->columns, extent.rows, extent.columns);
+}
+
+static int check_ids(hid_t file, const char *name, int64_t wanted, bmf_error *err)
+{
+    int64_t count;
+    int status = bmf_h5_count_ids(file, name, &count, err);
+    if (status == BMF_OK && count != wanted)
+        status = bmf_fail(err, BMF_ERR_INPUT, "/%s/id: has %" PRId64 " ids, the attribute '%s' says %" PRId64, name,
+                          count, name, wanted);
+    return status;
+}
+
+static int check_content(const bmf_model_file *file, bmf_error *err)
+{
+    bmf_h5_csr csr;
+    if (file->meta.features == 0)
+        return BMF_OK;
+    int status = bmf_h5_csr_open(file->id, "content", file->meta.items, file->meta.features, &csr, err);
+    bmf_h5_csr_close(&csr);
+    return status;
+}
+
+static int check_parts(bmf_model_file *file, bmf_error *err)
+{
+    int status = check_complete(file->id, err);
+    if (status == BMF_OK)
+        status = bmf_model_meta_read(file->id, &file->meta, err);
+    if (status == BMF_OK)
+        status = check_ids(file->id, "users", file->meta.users, err);
+    if (status == BMF_OK)
+        status = check_ids(file->id, "items", file->meta.items, err);
+    if (status == BMF_OK)
+        status = check_content(file, err);
+    for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
+        status = open_array(file, (bmf_role)role, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", file->path);
+    return status;
+}
+
+int bmf_model_file_open(const char *path, bmf_model_file **out, bmf_error *err)
+{
+    *out = NULL;
+    bmf_model_file *file = bmf_alloc_zero(1, sizeof *file, "model", err);
+    if (!file)
+        return BMF_ERR_MEMORY;
+    file->id = -1;
+    for (int role = 0; role < BMF_ROLES; role++)
+        file->array[role] = (bmf_h5_array)BMF_H5_ARRAY_INIT;
+    file->path = bmf_copy_string(path, "path", err);
+    int status = file->path ? bmf_h5_file_open(path, BMF_H5_MODEL, &file->id, err) : BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = check_parts(file, err);
+    if (status != BMF_OK)
+        bmf_model_file_close(&file);
+    *out = file;
+    return status;
+}
+
+void bmf_model_file_close(bmf_model_file **file_at)
+{
+    bmf_model_file *file = *file_at;
+    if (!file)
+        return;
+    for (int role = 0; role < BMF_ROLES; role++)
+        (void)bmf_h5_array_close(&file->array[role], NULL);
+    bmf_h5_close(&file->id);
+    bmf_free(file->path);
+    bmf_free(file);
+    *file_at = NULL;
+}
+
+const bmf_model_meta *bmf_model_file_meta(const bmf_model_file *file)
+{
+    return &file->meta;
+}
+
+static int finish(const bmf_model_file *file, int status, bmf_error *err)
+{
+    if (status != BMF_OK)
+        bmf_context(err, "%s", file->path);
+    return status;
+}
+
+int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err)
+{
+    return finish(file, bmf_h5_read_ids(file->id, "users", file->meta.users, out, err), err);
+}
+
+int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err)
+{
+    return finish(file, bmf_h5_read_ids(file->id, "items", file->meta.items, out, err), err);
+}
+
+int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err)
+{
+    *out = (bmf_content){0};
+    if (file->meta.features == 0) /* not stored: items without features */
+        return finish(file, bmf_csr_create(&out->matrix, file->meta.items, 0, 0, "content", err), err);
+    return finish(file, bmf_h5_read_content(file->id, file->meta.items, file->meta.features, out, err), err);
+}
+
+static int open_history(bmf_model_file *file, hid_t *group, int64_t *count, bmf_error *err)
+{
+    bmf_h5_array array;
+    int status = bmf_h5_group_open(file->id, "history", group, err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_open(*group, bmf_history_fields[0].name, bmf_history_fields[0].type, false, &array, err);
+    if (status != BMF_OK)
+        return status;
+    *count = array.rows;
+    return bmf_h5_array_close(&array, err);
+}
+
+static int read_column(hid_t group, const bmf_h5_field *field, int64_t count, uint64_t *column,
+                       bmf_epoch_record *record, bmf_error *err)
+{
+    bmf_h5_array array;
+    int status = bmf_h5_array_open(group, field->name, field->type, false, &array, err);
+    if (status != BMF_OK)
+        return status;
+    status = bmf_h5_array_expect_rows(&array, count, "one for each epoch", err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_read(&array, 0, count, column, err);
+    for (int64_t i = 0; i < count && status == BMF_OK; i++)
+        memcpy((char *)&record[i] + field->offset, &column[i], sizeof column[i]);
+    (void)bmf_h5_array_close(&array, NULL);
+    return status;
+}
+
+int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, int64_t *count, bmf_error *err)
+{
+    hid_t group = -1;
+    bmf_epoch_record *record = NULL;
+    uint64_t *column = NULL;
+    *out = NULL;
+    *count = 0;
+    int64_t epochs = 0;
+    int status = open_history(file, &group, &epochs, err);
+    if (status != BMF_OK)
+        goto done;
+    record = bmf_alloc_zero(epochs, sizeof *record, "history", err);
+    column = bmf_alloc(epochs, sizeof *column, "history", err);
+    status = record && column ? BMF_OK : BMF_ERR_MEMORY;
+    for (int64_t f = 0; f < bmf_history_field_count && status == BMF_OK; f++)
+        status = read_column(group, &bmf_history_fields[f], epochs, column, record, err);
+    if (status == BMF_OK) {
+        *out = record;
+        *count = epochs;
+        record = NULL;
+    }
+done:
+    bmf_free(record);
+    bmf_free(column);
+    bmf_h5_close(&group);
+    return finish(file, status, err);
+}
+
+/* Index of the first value that is NaN or infinite, or −1. The exponent is all ones for those, which vectorises. */
+static int64_t find_not_finite(const float *value, int64_t count)
+{
+    uint32_t bad = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &value[i], sizeof bits);
+        bad |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    for (int64_t i = 0; i < count && bad; i++) {
+        uint32_t bits;
+        memcpy(&bits, &value[i], sizeof bits);
+        if ((bits & 0x7f800000u) == 0x7f800000u)
+            return i;
+    }
+    return -1;
+}
+
+int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, float *out,
+                             bmf_error *err)
+{
+    const bmf_h5_array *array = &file->array[role];
+    int status;
+    if (array->id < 0)
+        status = bmf_fail(err, BMF_ERR_INTERNAL, "a model of this kind has no %s", bmf_role_name(role));
+    else
+        status = bmf_h5_array_read(array, first, rows, out, err);
+    if (status == BMF_OK) {
+        int64_t at = find_not_finite(out, rows * array->columns);
+        if (at >= 0)
+            status = bmf_fail(err, BMF_ERR_INPUT, "/%s: the value in row %" PRId64 ", column %" PRId64 " is not finite",
+                              bmf_role_name(role), first + at / array->columns, at % array->columns);
+    }
+    return finish(file, status, err);
+}

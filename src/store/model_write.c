@@ -1,0 +1,221 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/h5_file.h"
+#include "store/model_meta.h"
+#include "store/parts.h"
+
+#define SLACK ((int64_t)512 << 10) /* object headers, attributes, history */
+
+struct bmf_model_writer {
+    char *path; /* as given, for messages */
+    bmf_atomic_file place;
+    hid_t file;
+    bmf_model_meta meta;
+    bmf_h5_array array[BMF_ROLES];
+    uint64_t *seen[BMF_ROLES];  /* a bit per row written */
+    int64_t missing[BMF_ROLES]; /* rows still to come */
+    bool has_history;
+};
+
+static int check_inputs(const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
+                        const bmf_content *content, bmf_error *err)
+{
+    int status = bmf_model_meta_check(meta, err);
+    if (status != BMF_OK)
+        return status;
+    if (users->count != meta->users || items->count != meta->items)
+        return bmf_fail(err, BMF_ERR_INTERNAL,
+                        "%" PRId64 " user ids and %" PRId64 " item ids for %" PRId64 " users and %" PRId64 " items",
+                        users->count, items->count, meta->users, meta->items);
+    int64_t features = content ? content->matrix.columns : 0;
+    if (meta->features > 0 && features != meta->features)
+        return bmf_fail(err, BMF_ERR_INTERNAL, "content with %" PRId64 " features for a model with %" PRId64, features,
+                        meta->features);
+    return BMF_OK;
+}
+
+static int64_t estimate(const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
+                        const bmf_content *content)
+{
+    int64_t bytes = SLACK + bmf_h5_estimate_ids(users) + bmf_h5_estimate_ids(items);
+    for (int role = 0; role < BMF_ROLES; role++) {
+        bmf_extent extent = bmf_model_meta_extent(meta, (bmf_role)role);
+        bytes += bmf_h5_estimate(extent.rows * extent.columns, sizeof(float));
+    }
+    if (meta->features > 0)
+        bytes += bmf_h5_estimate_csr(&content->matrix) + bmf_h5_estimate_strings(&content->feature) +
+                 bmf_h5_estimate(meta->features, sizeof *content->idf);
+    return bytes;
+}
+
+static int create_array(bmf_model_writer *writer, bmf_role role, bmf_error *err)
+{
+    bmf_extent extent = bmf_model_meta_extent(&writer->meta, role);
+    if (extent.columns == 0)
+        return BMF_OK;
+    bmf_h5_shape shape = {extent.rows, bmf_role_is_matrix(role) ? extent.columns : -1};
+    int status = bmf_h5_array_create(writer->file, bmf_role_name(role), BMF_H5_FLOAT32, 0, shape, false,
+                                     &writer->array[role], err);
+    if (status != BMF_OK)
+        return status;
+    writer->missing[role] = extent.rows;
+    writer->seen[role] = bmf_alloc_zero(extent.rows / 64 + 1, sizeof(uint64_t), "model writer", err);
+    return writer->seen[role] ? BMF_OK : BMF_ERR_MEMORY;
+}
+
+static int create_parts(bmf_model_writer *writer, const bmf_ids *users, const bmf_ids *items,
+                        const bmf_content *content, bmf_error *err)
+{
+    int status = bmf_model_meta_write(writer->file, &writer->meta, err);
+    if (status == BMF_OK)
+        status = bmf_h5_write_ids(writer->file, "users", users, NULL, err);
+    if (status == BMF_OK)
+        status = bmf_h5_write_ids(writer->file, "items", items, NULL, err);
+    if (status == BMF_OK && writer->meta.features > 0)
+        status = bmf_h5_write_content(writer->file, writer->meta.items, content, err);
+    for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
+        status = create_array(writer, (bmf_role)role, err);
+    return status;
+}
+
+static bmf_model_writer *new_writer(const char *path, const bmf_model_meta *meta, bmf_error *err)
+{
+    bmf_model_writer *writer = bmf_alloc_zero(1, sizeof *writer, "model writer", err);
+    if (!writer)
+        return NULL;
+    writer->file = -1;
+    writer->place = (bmf_atomic_file)BMF_ATOMIC_FILE_INIT;
+    writer->meta = *meta;
+    for (int role = 0; role < BMF_ROLES; role++)
+        writer->array[role] = (bmf_h5_array)BMF_H5_ARRAY_INIT;
+    writer->path = bmf_copy_string(path, "path", err);
+    if (!writer->path)
+        bmf_model_writer_abandon(&writer);
+    return writer;
+}
+
+int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
+                            const bmf_content *content, bmf_model_writer **out, bmf_error *err)
+{
+    *out = NULL;
+    bmf_model_writer *writer = new_writer(path, meta, err);
+    if (!writer)
+        return BMF_ERR_MEMORY;
+    int status = check_inputs(meta, users, items, content, err);
+    if (status == BMF_OK)
+        status = bmf_atomic_file_create(&writer->place, path, err);
+    if (status == BMF_OK)
+        status =
+            bmf_h5_file_create(&writer->place, BMF_H5_MODEL, estimate(meta, users, items, content), &writer->file, err);
+    if (status == BMF_OK)
+        status = create_parts(writer, users, items, content, err);
+    if (status != BMF_OK) {
+        bmf_context(err, "%s", path);
+        bmf_model_writer_abandon(&writer);
+    }
+    *out = writer;
+    return status;
+}
+
+static void mark_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows)
+{
+    for (int64_t row = first; row < first + rows; row++) {
+        uint64_t bit = (uint64_t)1 << (row % 64);
+        writer->missing[role] -= (writer->seen[role][row / 64] & bit) == 0;
+        writer->seen[role][row / 64] |= bit;
+    }
+}
+
+int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const float *data,
+                          bmf_error *err)
+{
+    int status;
+    if (writer->array[role].id < 0)
+        status = bmf_fail(err, BMF_ERR_INTERNAL, "a model of this kind has no %s", bmf_role_name(role));
+    else
+        status = bmf_h5_array_write(&writer->array[role], first, rows, data, err);
+    if (status == BMF_OK)
+        mark_rows(writer, role, first, rows);
+    else
+        bmf_context(err, "%s", writer->path);
+    return status;
+}
+
+/* One field of all records as a data set of its own. All fields are 8 bytes. */
+static int write_column(hid_t group, const bmf_h5_field *field, const bmf_epoch_record *record, int64_t count,
+                        uint64_t *column, bmf_error *err)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy(&column[i], (const char *)&record[i] + field->offset, sizeof column[i]);
+    return bmf_h5_write_vector(group, field->name, field->type, count, column, err);
+}
+
+int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err)
+{
+    hid_t group = -1;
+    int status = BMF_OK;
+    uint64_t *column = bmf_alloc(count, sizeof *column, "history", err);
+    if (!column)
+        status = BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = bmf_h5_group_create(writer->file, "history", &group, err);
+    for (int64_t f = 0; f < bmf_history_field_count && status == BMF_OK; f++)
+        status = write_column(group, &bmf_history_fields[f], record, count, column, err);
+    bmf_free(column);
+    bmf_h5_close(&group);
+    if (status == BMF_OK)
+        writer->has_history = true;
+    else
+        bmf_context(err, "%s", writer->path);
+    return status;
+}
+
+static int close_arrays(bmf_model_writer *writer, bmf_error *err)
+{
+    int status = BMF_OK;
+    for (int role = 0; role < BMF_ROLES; role++) {
+        if (status == BMF_OK && writer->missing[role] > 0)
+            status = bmf_fail(err, BMF_ERR_INTERNAL, "%" PRId64 " rows of %s were never written", writer->missing[role],
+                              bmf_role_name((bmf_role)role));
+        int closed = bmf_h5_array_close(&writer->array[role], err);
+        if (status == BMF_OK)
+            status = closed;
+    }
+    return status;
+}
+
+int bmf_model_writer_commit(bmf_model_writer **writer_at, bmf_error *err)
+{
+    bmf_model_writer *writer = *writer_at;
+    int64_t mark = 1;
+    int status = BMF_OK;
+    if (!writer->has_history)
+        status = bmf_model_writer_history(writer, NULL, 0, err);
+    if (status == BMF_OK)
+        status = close_arrays(writer, err);
+    if (status == BMF_OK)
+        status = bmf_h5_write_attribute(writer->file, "complete", BMF_H5_INT64, 1, &mark, err);
+    if (status == BMF_OK)
+        status = bmf_h5_file_finish(&writer->place, &writer->file, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", writer->path);
+    bmf_model_writer_abandon(writer_at); /* after a success nothing is left to remove */
+    return status;
+}
+
+void bmf_model_writer_abandon(bmf_model_writer **writer_at)
+{
+    bmf_model_writer *writer = *writer_at;
+    if (!writer)
+        return;
+    for (int role = 0; role < BMF_ROLES; role++) {
+        (void)bmf_h5_array_close(&writer->array[role], NULL);
+        bmf_free(writer->seen[role]);
+    }
+    bmf_h5_file_discard(&writer->place, &writer->file);
+    bmf_free(writer->path);
+    bmf_free(writer);
+    *writer_at = NULL;
+}

@@ -1,0 +1,300 @@
+/* The model file: slabs in any order come back, nothing shows before the commit, damage and full disks are reported. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "support/assert_close.h"
+#include "unit/store_faults.h"
+#include "unit/store_samples.h"
+
+#ifndef FLIP_STEP
+#define FLIP_STEP 31
+#endif
+
+static bmf_error err;
+
+typedef struct sample {
+    bmf_dataset dataset;
+    bmf_model_meta meta;
+} sample;
+
+static int clear_error(void **state)
+{
+    (void)state;
+    bmf_error_clear(&err);
+    return 0;
+}
+
+static sample make(bmf_content_mode mode, int64_t users, int64_t features, bool text_ids)
+{
+    sample out;
+    sample_options options = sample_defaults();
+    options.users = users;
+    options.features = features;
+    options.text_ids = text_ids;
+    assert_ok(sample_dataset(&options, &out.dataset, &err), err);
+    out.meta = sample_meta(&out.dataset, mode, 5);
+    return out;
+}
+
+static int write_sample(const char *path, const void *context, bmf_error *report)
+{
+    const sample *from = context;
+    return sample_model_write(path, &from->meta, &from->dataset, report);
+}
+
+static int compare_sample(const char *path, const void *context, bmf_error *report)
+{
+    const sample *with = context;
+    return sample_model_compare(path, &with->meta, &with->dataset, report);
+}
+
+static void every_mode_comes_back(void **state)
+{
+    (void)state;
+    static const bmf_content_mode modes[] = {BMF_CONTENT_NONE, BMF_CONTENT_CONCAT, BMF_CONTENT_EMBED};
+    for (int variant = 0; variant < 24; variant++) {
+        int64_t users = variant & 1 ? 301 : variant & 2 ? 0 : 9;
+        sample model = make(modes[variant % 3], users, variant & 4 ? 0 : 37, variant & 8);
+        const char *path = test_path("model.h5");
+        assert_ok(write_sample(path, &model, &err), err);
+        assert_ok(compare_sample(path, &model, &err), err);
+        bmf_dataset_clear(&model.dataset);
+    }
+    check_nothing_open();
+}
+
+static void extents_follow_the_meta(void **state)
+{
+    (void)state;
+    bmf_model_meta meta = {.users = 7, .items = 11, .features = 3, .factors = 5, .content = BMF_CONTENT_CONCAT};
+    static const int64_t concat[BMF_ROLES][2] = {{7, 5}, {11, 5}, {7, 3}, {0, 0}, {7, 1}, {11, 1}, {0, 0}};
+    static const int64_t embed[BMF_ROLES][2] = {{7, 5}, {11, 5}, {0, 0}, {3, 5}, {7, 1}, {11, 1}, {3, 1}};
+    for (int role = 0; role < BMF_ROLES; role++) {
+        meta.content = BMF_CONTENT_CONCAT;
+        bmf_extent extent = bmf_model_meta_extent(&meta, (bmf_role)role);
+        assert_true(extent.rows == concat[role][0] && extent.columns == concat[role][1]);
+        meta.content = BMF_CONTENT_EMBED;
+        extent = bmf_model_meta_extent(&meta, (bmf_role)role);
+        assert_true(extent.rows == embed[role][0] && extent.columns == embed[role][1]);
+    }
+    assert_string_equal(bmf_role_name(BMF_ROLE_FEATURE_BIAS), "feature_bias");
+    assert_string_equal(bmf_content_mode_name(BMF_CONTENT_EMBED), "embed");
+}
+
+static void rows_are_read_in_ranges(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 60, 37, false);
+    bmf_model_file *file;
+    const char *path = test_path("rows.h5");
+    assert_ok(write_sample(path, &model, &err), err);
+    assert_ok(bmf_model_file_open(path, &file, &err), err);
+    float rows[60 * 37];
+    for (int64_t first = 0; first <= 60; first += 7)
+        for (int64_t last = first; last <= 60; last += 9) {
+            assert_ok(bmf_model_file_read_rows(file, BMF_ROLE_W, first, last - first, rows, &err), err);
+            for (int64_t i = 0; i < (last - first) * 37; i++)
+                assert_true(rows[i] == sample_value(BMF_ROLE_W, first + i / 37, i % 37));
+        }
+    assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_W, 50, 11, rows, &err), BMF_ERR_INTERNAL);
+    bmf_error_clear(&err);
+    assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_V, 0, 1, rows, &err), BMF_ERR_INTERNAL);
+    assert_non_null(strstr(err.text, "has no V"));
+    bmf_model_file_close(&file);
+    bmf_model_file_close(&file);
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
+static bmf_model_writer *start(const char *path, const sample *model)
+{
+    bmf_model_writer *writer;
+    assert_ok(bmf_model_writer_create(path, &model->meta, &model->dataset.users, &model->dataset.items,
+                                      model->meta.features ? &model->dataset.content : NULL, &writer, &err),
+              err);
+    return writer;
+}
+
+static void nothing_shows_before_the_commit(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_NONE, 9, 6, false);
+    float rows[9 * 5] = {0};
+    const char *path = test_path("hidden.h5");
+    int before = count_entries(test_directory());
+    bmf_model_writer *writer = start(path, &model);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_P, 0, 9, rows, &err), err);
+    assert_int_equal(file_size(path), -1);
+    assert_int_equal(count_entries(test_directory()), before + 1);
+    bmf_model_writer_abandon(&writer);
+    assert_null(writer);
+    bmf_model_writer_abandon(&writer);
+    assert_int_equal(count_entries(test_directory()), before);
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
+static void missing_rows_are_not_committed(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_NONE, 9, 6, false);
+    float rows[13 * 5] = {0};
+    const char *path = test_path("partial.h5");
+    int before = count_entries(test_directory());
+    bmf_model_writer *writer = start(path, &model);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_P, 0, 5, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_P, 2, 5, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_Q, 0, 13, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_USER_BIAS, 0, 9, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_ITEM_BIAS, 0, 13, rows, &err), err);
+    assert_int_equal(bmf_model_writer_commit(&writer, &err), BMF_ERR_INTERNAL);
+    assert_non_null(strstr(err.text, "2 rows of P were never written"));
+    assert_null(writer);
+    bmf_error_clear(&err);
+    writer = start(path, &model);
+    assert_int_equal(bmf_model_writer_rows(writer, BMF_ROLE_P, 5, 5, rows, &err), BMF_ERR_INTERNAL);
+    bmf_error_clear(&err);
+    assert_int_equal(bmf_model_writer_rows(writer, BMF_ROLE_W, 0, 1, rows, &err), BMF_ERR_INTERNAL);
+    bmf_model_writer_abandon(&writer);
+    assert_int_equal(count_entries(test_directory()), before);
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
+static void wrong_metas_are_refused(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 9, 6, false);
+    bmf_model_writer *writer = (void *)&model;
+    const char *path = test_path("refused.h5");
+    bmf_model_meta meta = model.meta;
+    meta.users = 8;
+    assert_int_equal(bmf_model_writer_create(path, &meta, &model.dataset.users, &model.dataset.items,
+                                             &model.dataset.content, &writer, &err),
+                     BMF_ERR_INTERNAL);
+    assert_null(writer);
+    meta = model.meta;
+    meta.global_mean = NAN;
+    bmf_error_clear(&err);
+    assert_int_equal(bmf_model_writer_create(path, &meta, &model.dataset.users, &model.dataset.items,
+                                             &model.dataset.content, &writer, &err),
+                     BMF_ERR_INPUT);
+    assert_non_null(strstr(err.text, "'global_mean' is not finite"));
+    bmf_error_clear(&err);
+    assert_int_equal(
+        bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, &writer, &err),
+        BMF_ERR_INTERNAL);
+    assert_int_equal(file_size(path), -1);
+    bmf_dataset_clear(&model.dataset);
+}
+
+static void values_not_finite_are_reported(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_NONE, 9, 6, false);
+    float rows[13 * 5] = {0};
+    const char *path = test_path("nan.h5");
+    bmf_model_writer *writer = start(path, &model);
+    rows[3 * 5 + 2] = INFINITY;
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_P, 0, 9, rows, &err), err);
+    rows[3 * 5 + 2] = 0;
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_Q, 0, 13, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_USER_BIAS, 0, 9, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_ITEM_BIAS, 0, 13, rows, &err), err);
+    assert_ok(bmf_model_writer_commit(&writer, &err), err);
+    bmf_model_file *file;
+    assert_ok(bmf_model_file_open(path, &file, &err), err);
+    bmf_epoch_record *history;
+    int64_t epochs;
+    assert_ok(bmf_model_file_read_history(file, &history, &epochs, &err), err);
+    assert_int_equal(epochs, 0);
+    bmf_free(history);
+    assert_ok(bmf_model_file_read_rows(file, BMF_ROLE_P, 4, 5, rows, &err), err);
+    assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_P, 2, 4, rows, &err), BMF_ERR_INPUT);
+    assert_non_null(strstr(err.text, "nan.h5: /P: the value in row 3, column 2 is not finite"));
+    bmf_model_file_close(&file);
+    bmf_dataset_clear(&model.dataset);
+}
+
+static void other_files_are_refused(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_NONE, 9, 6, false);
+    char kind[32], wanted[600];
+    int64_t version;
+    bmf_model_file *file;
+    const char *path = test_path("kinds.h5");
+    assert_ok(write_sample(path, &model, &err), err);
+    assert_ok(bmf_file_kind(path, kind, &version, &err), err);
+    assert_string_equal(kind, "model");
+    assert_int_equal(version, 1);
+    assert_ok(bmf_dataset_write(path, &model.dataset, &err), err);
+    assert_int_equal(bmf_model_file_open(path, &file, &err), BMF_ERR_INPUT);
+    snprintf(wanted, sizeof wanted, "%s: is a blendmf data set, a blendmf model is expected", path);
+    assert_string_equal(err.text, wanted);
+    assert_null(file);
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
+static void flipped_bytes_are_noticed(void **state)
+{
+    (void)state;
+    static const bmf_content_mode modes[] = {BMF_CONTENT_CONCAT, BMF_CONTENT_EMBED};
+    for (int i = 0; i < 2; i++) {
+        sample model = make(modes[i], 9, 6, i);
+        const char *path = test_path("flips.h5");
+        assert_ok(write_sample(path, &model, &err), err);
+        check_flips(path, FLIP_STEP, compare_sample, &model);
+        bmf_dataset_clear(&model.dataset);
+    }
+}
+
+static void cut_files_are_noticed(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 9, 6, false);
+    const char *path = test_path("whole.h5");
+    assert_ok(write_sample(path, &model, &err), err);
+    check_truncations(path, file_size(path) / 97 + 1, compare_sample, &model);
+    bmf_dataset_clear(&model.dataset);
+}
+
+static void failed_writes_leave_the_older_file(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 500, 97, false);
+    check_size_limits(write_sample, &model);
+    bmf_dataset_clear(&model.dataset);
+}
+
+static void full_disks_leave_the_older_file(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 1500, 197, false);
+    check_full_disks(write_sample, &model);
+    bmf_dataset_clear(&model.dataset);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_mode_comes_back, clear_error),
+        cmocka_unit_test_setup(extents_follow_the_meta, clear_error),
+        cmocka_unit_test_setup(rows_are_read_in_ranges, clear_error),
+        cmocka_unit_test_setup(nothing_shows_before_the_commit, clear_error),
+        cmocka_unit_test_setup(missing_rows_are_not_committed, clear_error),
+        cmocka_unit_test_setup(wrong_metas_are_refused, clear_error),
+        cmocka_unit_test_setup(values_not_finite_are_reported, clear_error),
+        cmocka_unit_test_setup(other_files_are_refused, clear_error),
+        cmocka_unit_test_setup(flipped_bytes_are_noticed, clear_error),
+        cmocka_unit_test_setup(cut_files_are_noticed, clear_error),
+        cmocka_unit_test_setup(failed_writes_leave_the_older_file, clear_error),
+        cmocka_unit_test_setup(full_disks_leave_the_older_file, clear_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
