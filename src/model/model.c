@@ -1,0 +1,202 @@
+#include "model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+
+#define ROW_FLOATS 16 /* 64 bytes */
+
+int64_t bmf_model_stride(int64_t factors)
+{
+    return (factors + ROW_FLOATS - 1) / ROW_FLOATS * ROW_FLOATS;
+}
+
+int bmf_model_create(bmf_model *model, int64_t first_user, int64_t users, int64_t items, int64_t factors,
+                     bmf_content_mode content, int64_t features, bmf_error *err)
+{
+    int64_t stride = bmf_model_stride(factors);
+    *model = (bmf_model){.first_user = first_user, .users = users, .items = items, .factors = factors,
+                         .stride = stride, .content = content};
+    model->P = bmf_alloc_zero(users * stride, sizeof(float), "user factors", err);
+    model->Q = bmf_alloc_zero(items * stride, sizeof(float), "item factors", err);
+    model->user_bias = bmf_alloc_zero(users, sizeof(float), "user biases", err);
+    model->item_bias = bmf_alloc_zero(items, sizeof(float), "item biases", err);
+    bool complete = model->P && model->Q && model->user_bias && model->item_bias;
+    if (content == BMF_CONTENT_CONCAT) {
+        model->features = features;
+        model->W = bmf_alloc_zero(users * features, sizeof(float), "user content weights", err);
+        model->W_scale = bmf_alloc_zero(users, sizeof(double), "content weight scales", err);
+        model->W_norm2 = bmf_alloc_zero(users, sizeof(double), "content weight norms", err);
+        complete = complete && model->W && model->W_scale && model->W_norm2;
+        for (int64_t u = 0; complete && u < users; u++)
+            model->W_scale[u] = 1;
+    }
+    if (complete)
+        return BMF_OK;
+    bmf_model_clear(model);
+    return BMF_ERR_MEMORY;
+}
+
+void bmf_model_clear(bmf_model *model)
+{
+    bmf_free(model->P);
+    bmf_free(model->Q);
+    bmf_free(model->user_bias);
+    bmf_free(model->item_bias);
+    bmf_free(model->W);
+    bmf_free(model->W_scale);
+    bmf_free(model->W_norm2);
+    *model = (bmf_model){0};
+}
+
+static double norm2_of(const float *row, int64_t count)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < count; j++)
+        sum += (double)row[j] * (double)row[j];
+    return sum;
+}
+
+static void init_rows(float *data, int64_t first, int64_t rows, int64_t columns, int64_t stride, uint64_t key, double sd)
+{
+    for (int64_t r = 0; r < rows; r++)
+        bmf_rng_normal(bmf_rng_subkey(key, (uint64_t)(first + r)), 0, sd, data + r * stride, columns);
+}
+
+void bmf_model_init(bmf_model *model, uint64_t seed, double init_std)
+{
+    int64_t k = model->factors, F = model->features;
+    init_rows(model->P, model->first_user, model->users, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_P), init_std);
+    init_rows(model->Q, 0, model->items, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_Q), init_std);
+    memset(model->user_bias, 0, (size_t)model->users * sizeof(float));
+    memset(model->item_bias, 0, (size_t)model->items * sizeof(float));
+    if (!model->W)
+        return;
+    init_rows(model->W, model->first_user, model->users, F, F, bmf_rng_key(seed, BMF_STREAM_INIT_W), init_std);
+    for (int64_t u = 0; u < model->users; u++) {
+        model->W_scale[u] = 1;
+        model->W_norm2[u] = norm2_of(model->W + u * F, F);
+    }
+}
+
+static double content_term(const bmf_model *model, const bmf_csr *content, int64_t user, int64_t item)
+{
+    const float *W = model->W + user * model->features;
+    double dot = 0;
+    for (int64_t j = content->indptr[item]; j < content->indptr[item + 1]; j++)
+        dot += (double)W[content->indices[j]] * (double)content->data[j];
+    return model->W_scale[user] * dot;
+}
+
+double bmf_model_predict(const bmf_model *model, const bmf_csr *content, int64_t user, int64_t item)
+{
+    double r = model->global_mean;
+    if (user >= 0)
+        r += (double)model->user_bias[user];
+    if (item >= 0)
+        r += (double)model->item_bias[item];
+    if (user < 0 || item < 0)
+        return r;
+    const float *P = model->P + user * model->stride, *Q = model->Q + item * model->stride;
+    for (int64_t f = 0; f < model->factors; f++)
+        r += (double)P[f] * (double)Q[f];
+    if (model->W && content)
+        r += content_term(model, content, user, item);
+    return r;
+}
+
+/* P_u·Q_i over a padded row: sixteen partial sums, so that the loop may run in vectors without reordering anything. */
+static float row_dot(const float *P, const float *Q, int64_t stride)
+{
+    float sum[ROW_FLOATS] = {0}, total = 0;
+    for (int64_t f = 0; f < stride; f += ROW_FLOATS)
+        for (int j = 0; j < ROW_FLOATS; j++)
+            sum[j] += P[f + j] * Q[f + j];
+    for (int j = 0; j < ROW_FLOATS; j++)
+        total += sum[j];
+    return total;
+}
+
+void bmf_model_predict_user(const bmf_model *model, const bmf_csr *content, int64_t user, const int32_t *item,
+                            int64_t count, float *out)
+{
+    const float *P = model->P + user * model->stride;
+    const float base = (float)model->global_mean + model->user_bias[user];
+    for (int64_t j = 0; j < count; j++)
+        out[j] = base + model->item_bias[item[j]] + row_dot(P, model->Q + item[j] * model->stride, model->stride);
+    if (model->W && content)
+        for (int64_t j = 0; j < count; j++)
+            out[j] += (float)content_term(model, content, user, item[j]);
+}
+
+bmf_model_norms bmf_model_norms_of(const bmf_model *model)
+{
+    bmf_model_norms norms = {0};
+    norms.P = norm2_of(model->P, model->users * model->stride);
+    norms.Q = norm2_of(model->Q, model->items * model->stride);
+    norms.user_bias = norm2_of(model->user_bias, model->users);
+    norms.item_bias = norm2_of(model->item_bias, model->items);
+    for (int64_t u = 0; model->W && u < model->users; u++)
+        norms.W += model->W_scale[u] * model->W_scale[u] * model->W_norm2[u];
+    return norms;
+}
+
+int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err)
+{
+    int64_t count = bmf_csr_count(content);
+    int status = bmf_csr_create(out, content->rows, content->columns, count, "content", err);
+    if (status != BMF_OK)
+        return status;
+    if (content->indptr)
+        memcpy(out->indptr, content->indptr, (size_t)(content->rows + 1) * sizeof *out->indptr);
+    for (int64_t j = 0; j < count; j++) {
+        out->indices[j] = content->indices[j];
+        out->data[j] = (float)(weight * (double)content->data[j]);
+    }
+    return BMF_OK;
+}
+
+/* Spreads `rows` packed rows of k floats in place to rows of `stride`, padding with zeros; last row first, since a row's
+ * new place is never before its old one. */
+static void spread_rows(float *data, int64_t rows, int64_t k, int64_t stride)
+{
+    for (int64_t r = rows - 1; r >= 0; r--) {
+        memmove(data + r * stride, data + r * k, (size_t)k * sizeof *data);
+        memset(data + r * stride + k, 0, (size_t)(stride - k) * sizeof *data);
+    }
+}
+
+int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
+{
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
+    if (meta->content == BMF_CONTENT_EMBED)
+        return bmf_fail(err, BMF_ERR_INPUT, "the model has content mode embed; this program reads none and concat");
+    int64_t m = last - first, n = meta->items, k = meta->factors;
+    int status = bmf_model_create(out, first, m, n, k, meta->content, meta->features, err);
+    if (status != BMF_OK)
+        return status;
+    out->global_mean = meta->global_mean;
+    const struct {
+        bmf_role role;
+        int64_t first, rows;
+        float *to;
+    } parts[] = {{BMF_ROLE_P, first, m, out->P},
+                 {BMF_ROLE_Q, 0, n, out->Q},
+                 {BMF_ROLE_USER_BIAS, first, m, out->user_bias},
+                 {BMF_ROLE_ITEM_BIAS, 0, n, out->item_bias},
+                 {BMF_ROLE_W, first, m, out->W}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == BMF_OK; i++)
+        if (parts[i].to)
+            status = bmf_model_file_read_rows(file, parts[i].role, parts[i].first, parts[i].rows, parts[i].to, err);
+    if (status != BMF_OK) {
+        bmf_model_clear(out);
+        return status;
+    }
+    spread_rows(out->P, m, k, out->stride);
+    spread_rows(out->Q, n, k, out->stride);
+    for (int64_t u = 0; out->W && u < m; u++)
+        out->W_norm2[u] = norm2_of(out->W + u * out->features, out->features);
+    return BMF_OK;
+}

@@ -1,0 +1,99 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+
+#include "train/train.h"
+
+static const char *const merge_rule_names[BMF_MERGE_RULES] = {"saturating", "average", "weighted", "sum"};
+
+const char *bmf_merge_rule_name(bmf_merge_rule rule)
+{
+    return merge_rule_names[rule];
+}
+
+const char *bmf_stop_reason_name(bmf_stop_reason reason)
+{
+    static const char *const names[] = {"epochs", "patience", "signal"};
+    return names[reason];
+}
+
+bmf_train_options bmf_train_defaults(void)
+{
+    return (bmf_train_options){
+        .content = BMF_CONTENT_CONCAT,
+        .factors = 32,
+        .epochs = 100,
+        .learning_rate = 0.01,
+        .learning_rate_decay = 1,
+        .regularization = 0.04,
+        .bias_regularization = 0.0005,
+        .content_regularization = 0.001,
+        .content_weight = 1,
+        .init_std = 0.05,
+        .clip = 5,
+        .patience = 5,
+        .threads = 1,
+        .merge = BMF_MERGE_SATURATING,
+        .merges_per_epoch = 1,
+        .seed = 1,
+    };
+}
+
+typedef struct count_bound {
+    const char *name;
+    size_t offset;
+    int64_t low, high;
+} count_bound;
+
+typedef struct real_bound {
+    const char *name;
+    size_t offset;
+    double low, high;
+    bool open; /* low itself is not allowed */
+} real_bound;
+
+#define AT(field) offsetof(bmf_train_options, field)
+
+static const count_bound count_bounds[] = {
+    {"factors", AT(factors), 1, 4096},
+    {"epochs", AT(epochs), 1, 1000000},
+    {"patience", AT(patience), 0, 1000000},
+    {"threads", AT(threads), 1, 1024},
+    {"merges-per-epoch", AT(merges_per_epoch), 1, 100000},
+};
+
+static const real_bound real_bounds[] = {
+    {"learning-rate", AT(learning_rate), 0, 10, true},
+    {"learning-rate-decay", AT(learning_rate_decay), 0, 1, true},
+    {"regularization", AT(regularization), 0, 10, false},
+    {"bias-regularization", AT(bias_regularization), 0, 10, false},
+    {"content-regularization", AT(content_regularization), 0, 10, false},
+    {"content-weight", AT(content_weight), 0, 1000, false},
+    {"init-std", AT(init_std), 0, 10, false},
+    {"clip", AT(clip), 0, 1e6, true},
+};
+
+int bmf_train_check(const bmf_train_options *options, bmf_error *err)
+{
+    const char *base = (const char *)options;
+    for (size_t i = 0; i < sizeof count_bounds / sizeof *count_bounds; i++) {
+        const count_bound *b = &count_bounds[i];
+        int64_t value = *(const int64_t *)(const void *)(base + b->offset);
+        if (value < b->low || value > b->high)
+            return bmf_fail(err, BMF_ERR_USAGE, "--%s: %" PRId64 " is out of range (allowed: %" PRId64 " to %" PRId64 ")",
+                            b->name, value, b->low, b->high);
+    }
+    for (size_t i = 0; i < sizeof real_bounds / sizeof *real_bounds; i++) {
+        const real_bound *b = &real_bounds[i];
+        double value = *(const double *)(const void *)(base + b->offset);
+        if (!(value >= b->low && value <= b->high) || (b->open && value <= b->low))
+            return bmf_fail(err, BMF_ERR_USAGE, "--%s: %g is out of range (allowed: %s%g to %g)", b->name, value,
+                            b->open ? "above " : "", b->low, b->high);
+    }
+    if (options->content == BMF_CONTENT_EMBED)
+        return bmf_fail(err, BMF_ERR_USAGE, "--content: embed cannot be trained yet (allowed: none, concat)");
+    if (options->learning_rate * (options->regularization + options->content_regularization) >= 1)
+        return bmf_fail(err, BMF_ERR_USAGE, "--learning-rate times --regularization: %g decays a parameter past zero "
+                        "(allowed: below 1)", options->learning_rate * options->regularization);
+    return BMF_OK;
+}

@@ -1,0 +1,140 @@
+#include "train/shard.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "model/model.h"
+
+void bmf_partition_users(const int64_t *indptr, int64_t users, int parts, int64_t *bounds)
+{
+    const int64_t total = indptr[users];
+    int64_t user = 0;
+    bounds[0] = 0;
+    for (int p = 1; p < parts; p++) {
+        int64_t target = (int64_t)((__int128)total * p / parts);
+        while (user < users && indptr[user] < target)
+            user++;
+        bounds[p] = user;
+    }
+    bounds[parts] = users;
+}
+
+void bmf_shard_clear(bmf_shard *shard)
+{
+    bmf_ratings_clear(&shard->train);
+    bmf_ratings_clear(&shard->val);
+    bmf_csr_clear(&shard->content);
+    bmf_content_rows_clear(&shard->rows);
+    bmf_free(shard->item_steps);
+    *shard = (bmf_shard){0};
+}
+
+/* Fisher–Yates on each user's ratings, keyed by the global user. */
+static void shuffle_users(bmf_csr *ratings, int64_t first_user, uint64_t seed)
+{
+    uint64_t key = bmf_rng_key(seed, BMF_STREAM_RATING_ORDER);
+    for (int64_t u = 0; u < ratings->rows; u++) {
+        uint64_t user_key = bmf_rng_subkey(key, (uint64_t)(first_user + u));
+        int32_t *item = ratings->indices + ratings->indptr[u];
+        float *value = ratings->data + ratings->indptr[u];
+        for (int64_t n = ratings->indptr[u + 1] - ratings->indptr[u]; n > 1; n--) {
+            int64_t j = (int64_t)bmf_rng_below(user_key, (uint64_t)n, (uint64_t)n);
+            int32_t other_item = item[j];
+            float other_value = value[j];
+            item[j] = item[n - 1];
+            value[j] = value[n - 1];
+            item[n - 1] = other_item;
+            value[n - 1] = other_value;
+        }
+    }
+}
+
+static int read_content(bmf_dataset_file *file, double weight, bmf_shard *out, bmf_error *err)
+{
+    bmf_content content = {0};
+    int status = bmf_dataset_file_read_content(file, &content, err);
+    const bmf_csr *rows = &content.matrix;
+    if (status == BMF_OK)
+        status = bmf_content_scaled(rows, weight, &out->content, err);
+    if (status == BMF_OK)
+        status = bmf_content_rows_create(rows->rows, rows->columns, rows->indptr, rows->indices, rows->data, weight,
+                                         &out->rows, err);
+    bmf_content_clear(&content);
+    return status;
+}
+
+static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, bmf_shard *out,
+                      bmf_error *err)
+{
+    const bmf_dataset_shape shape = bmf_dataset_file_shape(file);
+    const int rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
+    int64_t *indptr = NULL, *bounds = bmf_alloc(size + 1, sizeof *bounds, "partition", err);
+    int status = bounds ? BMF_OK : BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = bmf_dataset_file_read_indptr(file, BMF_TRAIN, &indptr, err);
+    if (status == BMF_OK) {
+        bmf_partition_users(indptr, shape.users, size, bounds);
+        out->first_user = bounds[rank];
+        out->users = bounds[rank + 1] - bounds[rank];
+        status = bmf_dataset_file_read_ratings(file, BMF_TRAIN, bounds[rank], bounds[rank + 1], 0, &out->train, err);
+    }
+    if (status == BMF_OK)
+        status = bmf_dataset_file_read_ratings(file, BMF_VAL, bounds[rank], bounds[rank + 1], 0, &out->val, err);
+    if (status == BMF_OK && want_content)
+        status = read_content(file, content_weight, out, err);
+    if (status == BMF_OK && !(out->item_steps = bmf_alloc_zero(shape.items, sizeof(int32_t), "item steps", err)))
+        status = BMF_ERR_MEMORY;
+    bmf_free(indptr);
+    bmf_free(bounds);
+    return status;
+}
+
+/* Mean, variance, range and steps per item. Collective. */
+static void take_statistics(bmf_comm *comm, bmf_shard *shard)
+{
+    const int64_t count = bmf_csr_count(&shard->train.matrix);
+    const float *value = shard->train.matrix.data;
+    double sums[2] = {0, 0}, low = HUGE_VAL, high = -HUGE_VAL;
+    for (int64_t j = 0; j < count; j++) {
+        sums[0] += (double)value[j];
+        low = fmin(low, (double)value[j]);
+        high = fmax(high, (double)value[j]);
+        shard->item_steps[shard->train.matrix.indices[j]]++;
+    }
+    bmf_comm_sum_double(comm, sums, 1);
+    bmf_comm_min_double(comm, &low, 1);
+    bmf_comm_max_double(comm, &high, 1);
+    shard->mean = sums[0] / (double)shard->all_train;
+    for (int64_t j = 0; j < count; j++)
+        sums[1] += ((double)value[j] - shard->mean) * ((double)value[j] - shard->mean);
+    bmf_comm_sum_double(comm, &sums[1], 1);
+    shard->variance = sums[1] / (double)shard->all_train;
+    shard->rating_min = low;
+    shard->rating_max = high;
+}
+
+int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, uint64_t seed,
+                   bmf_shard *out, bmf_error *err)
+{
+    *out = (bmf_shard){0};
+    const bmf_dataset_shape shape = bmf_dataset_file_shape(file);
+    int status = BMF_OK;
+    if (shape.ratings[BMF_TRAIN] == 0)
+        status = bmf_fail(err, BMF_ERR_INPUT, "%s: there are no training ratings", bmf_dataset_file_path(file));
+    else
+        status = read_parts(comm, file, want_content, content_weight, out, err);
+    status = bmf_comm_agree(comm, status, err);
+    if (status != BMF_OK) {
+        bmf_shard_clear(out);
+        return status;
+    }
+    out->all_users = shape.users;
+    out->items = shape.items;
+    out->all_train = shape.ratings[BMF_TRAIN];
+    out->all_val = shape.ratings[BMF_VAL];
+    take_statistics(comm, out);
+    shuffle_users(&out->train.matrix, out->first_user, seed);
+    return BMF_OK;
+}

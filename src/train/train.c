@@ -1,0 +1,355 @@
+#include "train/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "train/epoch.h"
+#include "train/merge.h"
+#include "train/save.h"
+#include "train/shard.h"
+#include "train/validate.h"
+
+#define DIVERGED_ABOVE 4.0 /* times the loss that the start values have: no longer learning */
+
+typedef struct trainer {
+    bmf_comm *comm;
+    bmf_train_options options;
+    bmf_dataset_file *file;
+    bmf_shard shard;
+    bmf_model model, best;
+    bmf_kernel kernel;
+    bmf_sweep sweep;
+    bmf_epoch *epoch;
+    bmf_merge *merge;
+    double learning_rate;
+    double P_mean_square; /* h of the merge: as of the last window */
+    int64_t best_epoch;
+    double best_loss;
+} trainer;
+
+void bmf_train_result_clear(bmf_train_result *result)
+{
+    bmf_free(result->history);
+    *result = (bmf_train_result){0};
+}
+
+static void describe_sweep(trainer *t)
+{
+    const bmf_shard *shard = &t->shard;
+    const bmf_train_options *o = &t->options;
+    t->sweep = (bmf_sweep){
+        .first_user = shard->first_user,
+        .indptr = shard->train.matrix.indptr,
+        .item = shard->train.matrix.indices,
+        .value = shard->train.matrix.data,
+        .stride = t->model.stride,
+        .P = t->model.P,
+        .user_bias = t->model.user_bias,
+        .Q = t->model.Q,
+        .item_bias = t->model.item_bias,
+        .content = t->model.W ? &shard->rows : NULL,
+        .W = t->model.W,
+        .W_scale = t->model.W_scale,
+        .W_norm2 = t->model.W_norm2,
+        .mean = (float)shard->mean,
+        .regularization = (float)o->regularization,
+        .bias_regularization = (float)o->bias_regularization,
+        .content_regularization = (float)o->content_regularization,
+        .clip = (float)o->clip,
+    };
+}
+
+/* Everything that may fail locally before the first epoch. */
+static int allocate(trainer *t, bmf_error *err)
+{
+    const bmf_shard *shard = &t->shard;
+    const bmf_train_options *o = &t->options;
+    const int64_t F = shard->content.columns;
+    int status = bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
+    if (status == BMF_OK)
+        status = bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
+    if (status != BMF_OK)
+        return status;
+    t->model.global_mean = t->best.global_mean = shard->mean;
+    bmf_model_init(&t->model, o->seed, o->init_std);
+    describe_sweep(t);
+    status = bmf_kernel_choose(t->model.stride, t->model.W != NULL, getenv("BMF_KERNEL"), &t->kernel, err);
+    if (status == BMF_OK)
+        status = bmf_epoch_create(shard, o->merges_per_epoch, o->threads, &t->epoch, err);
+    if (status == BMF_OK)
+        status = bmf_merge_create(t->comm, &t->model, o->merge, &t->merge, err);
+    return status;
+}
+
+static double P_squares(const trainer *t)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < t->model.users * t->model.stride; j++)
+        sum += (double)t->model.P[j] * (double)t->model.P[j];
+    return sum;
+}
+
+static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
+{
+    int status = bmf_comm_agree(t->comm, bmf_dataset_file_open(dataset_path, &t->file, err), err);
+    if (status != BMF_OK)
+        return status;
+    const bmf_dataset_shape shape = bmf_dataset_file_shape(t->file);
+    if (t->options.content != BMF_CONTENT_NONE && shape.features == 0) {
+        if (bmf_comm_rank(t->comm) == 0)
+            bmf_log_info("%s has no content: training the plain model", dataset_path);
+        t->options.content = BMF_CONTENT_NONE;
+    }
+    status = bmf_shard_load(t->comm, t->file, t->options.content != BMF_CONTENT_NONE, t->options.content_weight,
+                            t->options.seed, &t->shard, err);
+    if (status == BMF_OK)
+        status = bmf_comm_agree(t->comm, allocate(t, err), err);
+    if (status != BMF_OK)
+        return status;
+    double squares = P_squares(t);
+    bmf_comm_sum_double(t->comm, &squares, 1);
+    t->P_mean_square = squares / ((double)t->shard.all_users * (double)t->options.factors);
+    t->learning_rate = t->options.learning_rate;
+    return BMF_OK;
+}
+
+static void tear_down(trainer *t)
+{
+    bmf_merge_destroy(&t->merge);
+    bmf_epoch_destroy(&t->epoch);
+    bmf_model_clear(&t->model);
+    bmf_model_clear(&t->best);
+    bmf_shard_clear(&t->shard);
+    bmf_dataset_file_close(&t->file);
+}
+
+/* The windows of one epoch. Returns Σ e² over all ranks, not finite if anything anywhere was not; adds to *merge_seconds. */
+static double run_windows(trainer *t, int64_t number, double *merge_seconds)
+{
+    const bmf_train_options *o = &t->options;
+    const bool many = bmf_comm_size(t->comm) > 1;
+    const double eta = t->learning_rate;
+    double squares = 0, failed = 0;
+    bmf_epoch_begin(t->epoch, bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_USER_ORDER), (uint64_t)number));
+    t->sweep.order_key = bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_RATING_ORDER), (uint64_t)number);
+    t->sweep.learning_rate = (float)eta;
+    for (int64_t w = 0; w < o->merges_per_epoch; w++) {
+        bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, w)};
+        double start = bmf_clock_seconds();
+        if (many) {
+            sums.P_squares = P_squares(t);
+            bmf_merge_window(t->merge, &t->model, bmf_epoch_steps(t->epoch, w),
+                             bmf_merge_pull(eta, o->regularization, t->P_mean_square),
+                             bmf_merge_pull(eta, o->bias_regularization, 1), &sums);
+            t->P_mean_square = sums.P_squares / ((double)t->shard.all_users * (double)o->factors);
+        }
+        *merge_seconds += bmf_clock_seconds() - start;
+        squares += sums.squares;
+        failed += sums.failed;
+    }
+    return failed > 0 ? NAN : squares;
+}
+
+/* λ(‖P‖² + ‖Q‖²) + λ_b(‖b_u‖² + ‖b_i‖²) + λ_c ‖W‖² over all ranks. */
+static double penalty(trainer *t)
+{
+    const bmf_train_options *o = &t->options;
+    const bmf_model_norms norms = bmf_model_norms_of(&t->model);
+    double of_users = o->regularization * norms.P + o->bias_regularization * norms.user_bias +
+                      o->content_regularization * norms.W;
+    bmf_comm_sum_double(t->comm, &of_users, 1);
+    return of_users + o->regularization * norms.Q + o->bias_regularization * norms.item_bias;
+}
+
+/* One epoch and its record. Collective; all ranks get the same record. */
+static void run_epoch(trainer *t, int64_t number, bmf_epoch_record *record)
+{
+    double start = bmf_clock_seconds(), merge_seconds = 0;
+    double squares = run_windows(t, number, &merge_seconds);
+    double sweep_seconds = bmf_clock_seconds() - start;
+    double extra = penalty(t);
+    double val_squares = bmf_validation_squares(t->comm, &t->model, &t->shard, (int)t->options.threads);
+    double times[3] = {bmf_clock_seconds() - start, sweep_seconds, merge_seconds};
+    bmf_comm_max_double(t->comm, times, 3);
+    const double train = (double)t->shard.all_train, val = (double)t->shard.all_val;
+    *record = (bmf_epoch_record){
+        .epoch = number,
+        .train_mse = (squares + extra) / train,
+        .train_rmse = sqrt(squares / train),
+        .val_mse = val > 0 ? (val_squares + extra) / val : NAN,
+        .val_rmse = val > 0 ? sqrt(val_squares / val) : NAN,
+        .learning_rate = t->learning_rate,
+        .seconds = times[0],
+        .updates_per_second = train / times[1],
+        .merge_share = times[2] / times[0],
+    };
+    /* Rounding may differ between ranks by the order of a sum; decisions must not. */
+    bmf_comm_broadcast(t->comm, record, (int64_t)sizeof *record, 0);
+}
+
+static void keep_best(trainer *t, const bmf_epoch_record *record)
+{
+    const bmf_model *from = &t->model;
+    bmf_model *to = &t->best;
+    memcpy(to->P, from->P, (size_t)(from->users * from->stride) * sizeof(float));
+    memcpy(to->Q, from->Q, (size_t)(from->items * from->stride) * sizeof(float));
+    memcpy(to->user_bias, from->user_bias, (size_t)from->users * sizeof(float));
+    memcpy(to->item_bias, from->item_bias, (size_t)from->items * sizeof(float));
+    if (from->W) {
+        memcpy(to->W, from->W, (size_t)(from->users * from->features) * sizeof(float));
+        memcpy(to->W_scale, from->W_scale, (size_t)from->users * sizeof(double));
+        memcpy(to->W_norm2, from->W_norm2, (size_t)from->users * sizeof(double));
+    }
+    t->best_epoch = record->epoch;
+    t->best_loss = record->val_mse;
+}
+
+/* True if the epoch is better than all before; without validation ratings the last epoch is the one to keep. */
+static bool is_best(const trainer *t, const bmf_epoch_record *record)
+{
+    return t->shard.all_val == 0 || t->best_epoch == 0 || record->val_mse < t->best_loss;
+}
+
+/* The mean squared error to expect of the start values: the mean predicts with the variance of the ratings; P_u·Q_i and
+ * W_u·x_i (‖x_i‖ is content_weight at most) add theirs. */
+static double start_loss(const trainer *t)
+{
+    const bmf_train_options *o = &t->options;
+    double variance = o->init_std * o->init_std;
+    double of_content = t->model.W ? variance * o->content_weight * o->content_weight : 0;
+    return t->shard.variance + (double)o->factors * variance * variance + of_content;
+}
+
+/* Clipping keeps values finite for a while when steps overshoot; the loss tells. */
+static bool has_diverged(const trainer *t, const bmf_epoch_record *record)
+{
+    double loss = record->train_rmse * record->train_rmse;
+    return !isfinite(loss) || !isfinite(record->train_mse) || loss > DIVERGED_ABOVE * fmax(start_loss(t), 1e-6);
+}
+
+static int report_divergence(const trainer *t, const bmf_epoch_record *record, bmf_error *err)
+{
+    return bmf_fail(err, BMF_ERR_DIVERGED,
+                    "training diverged in epoch %lld: train_rmse %g on ratings from %g to %g (learning rate %g, %d rank(s), "
+                    "merge %s); try --learning-rate %g%s",
+                    (long long)record->epoch, record->train_rmse, t->shard.rating_min, t->shard.rating_max,
+                    record->learning_rate, bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge),
+                    record->learning_rate / 2,
+                    t->options.merge == BMF_MERGE_SATURATING ? "" : ", or --merge saturating");
+}
+
+static bool wants_stop(trainer *t, const volatile int *stop)
+{
+    double wanted = stop && *stop ? 1 : 0;
+    bmf_comm_max_double(t->comm, &wanted, 1);
+    return wanted > 0;
+}
+
+/* The loop over epochs; result->history has room for all of them. */
+static int run_epochs(trainer *t, bmf_epoch_observer observer, void *observer_context, const volatile int *stop,
+                      bmf_train_result *result, bmf_error *err)
+{
+    const bmf_train_options *o = &t->options;
+    result->stopped = BMF_STOP_EPOCHS;
+    for (int64_t number = 1; number <= o->epochs; number++) {
+        bmf_epoch_record *record = &result->history[number - 1];
+        run_epoch(t, number, record);
+        result->epochs_run = number;
+        result->seconds += record->seconds;
+        if (has_diverged(t, record))
+            return report_divergence(t, record, err);
+        bool best = is_best(t, record);
+        if (best)
+            keep_best(t, record);
+        if (observer && bmf_comm_rank(t->comm) == 0)
+            observer(record, best, observer_context);
+        if (wants_stop(t, stop)) {
+            result->stopped = BMF_STOP_SIGNAL;
+            break;
+        }
+        if (o->patience > 0 && t->shard.all_val > 0 && number - t->best_epoch >= o->patience) {
+            result->stopped = BMF_STOP_PATIENCE;
+            break;
+        }
+        t->learning_rate *= o->learning_rate_decay;
+    }
+    return BMF_OK;
+}
+
+static int describe_model(trainer *t, const bmf_train_result *result, bmf_model_meta *meta, bmf_error *err)
+{
+    const bmf_train_options *o = &t->options;
+    const bmf_epoch_record *best = &result->history[t->best_epoch - 1];
+    *meta = (bmf_model_meta){
+        .users = t->shard.all_users,
+        .items = t->shard.items,
+        .features = t->model.features,
+        .factors = o->factors,
+        .content = o->content,
+        .global_mean = t->shard.mean,
+        .content_weight = o->content_weight,
+        .learning_rate = o->learning_rate,
+        .learning_rate_decay = o->learning_rate_decay,
+        .regularization = o->regularization,
+        .bias_regularization = o->bias_regularization,
+        .content_regularization = o->content_regularization,
+        .init_std = o->init_std,
+        .clip = o->clip,
+        .seed = (int64_t)o->seed,
+        .best_epoch = t->best_epoch,
+        .val_mse = best->val_mse,
+        .val_rmse = best->val_rmse,
+        .rating_min = t->shard.rating_min,
+        .rating_max = t->shard.rating_max,
+        .merges_per_epoch = o->merges_per_epoch,
+        .ranks = bmf_comm_size(t->comm),
+        .threads = o->threads,
+    };
+    const char *path = bmf_dataset_file_path(t->file), *slash = strrchr(path, '/');
+    strncpy(meta->dataset, slash ? slash + 1 : path, sizeof meta->dataset - 1);
+    strncpy(meta->merge, bmf_merge_rule_name(o->merge), sizeof meta->merge - 1);
+    int status = BMF_OK;
+    if (bmf_comm_rank(t->comm) == 0)
+        status = bmf_dataset_file_fingerprint(t->file, &meta->dataset_fingerprint, err);
+    status = bmf_comm_agree(t->comm, status, err);
+    bmf_comm_broadcast(t->comm, &meta->dataset_fingerprint, sizeof meta->dataset_fingerprint, 0);
+    return status;
+}
+
+int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
+              bmf_epoch_observer observer, void *observer_context, const volatile int *stop, bmf_train_result *result,
+              bmf_error *err)
+{
+    trainer t = {.comm = comm, .options = *options};
+    *result = (bmf_train_result){0};
+    int status = bmf_comm_agree(comm, bmf_train_check(options, err), err);
+    if (status == BMF_OK)
+        status = set_up(&t, dataset_path, err);
+    if (status == BMF_OK) {
+        result->history = bmf_alloc_zero(options->epochs, sizeof *result->history, "history", err);
+        status = bmf_comm_agree(comm, result->history ? BMF_OK : BMF_ERR_MEMORY, err);
+    }
+    if (status == BMF_OK)
+        status = run_epochs(&t, observer, observer_context, stop, result, err);
+    /* What was learned before a divergence is not lost with it. */
+    bmf_error save_error = BMF_ERROR_INIT;
+    int saved = BMF_OK;
+    if ((status == BMF_OK || status == BMF_ERR_DIVERGED) && t.best_epoch > 0) {
+        saved = describe_model(&t, result, &result->meta, &save_error);
+        if (saved == BMF_OK && model_path)
+            saved = bmf_save_model(comm, model_path, &t.best, &result->meta, t.file, result->history,
+                                   result->epochs_run, &save_error);
+    }
+    if (status == BMF_OK && saved != BMF_OK) {
+        status = saved;
+        if (err)
+            *err = save_error;
+    }
+    tear_down(&t);
+    return status;
+}

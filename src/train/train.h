@@ -1,0 +1,67 @@
+/* Training: the one loop for any number of ranks and threads. */
+#ifndef BMF_TRAIN_TRAIN_H
+#define BMF_TRAIN_TRAIN_H
+
+#include "comm/comm.h"
+#include "model/model.h"
+#include "store/dataset_file.h"
+
+typedef enum bmf_merge_rule {
+    BMF_MERGE_SATURATING,
+    BMF_MERGE_AVERAGE,
+    BMF_MERGE_WEIGHTED,
+    BMF_MERGE_SUM,
+    BMF_MERGE_RULES
+} bmf_merge_rule;
+
+/* "saturating", "average", "weighted", "sum". */
+const char *bmf_merge_rule_name(bmf_merge_rule rule);
+
+typedef struct bmf_train_options {
+    bmf_content_mode content;      /* BMF_CONTENT_NONE or BMF_CONTENT_CONCAT */
+    int64_t factors;               /* k ≥ 1 */
+    int64_t epochs;                /* ≥ 1 */
+    double learning_rate;          /* η > 0 */
+    double learning_rate_decay;    /* η is multiplied by it after each epoch; in (0, 1] */
+    double regularization;         /* λ of the factors, ≥ 0 */
+    double bias_regularization;    /* λ of the biases, ≥ 0 */
+    double content_regularization; /* λ_c of W, ≥ 0 */
+    double content_weight;         /* x_i is the stored row times this, ≥ 0 */
+    double init_std;               /* ≥ 0 */
+    double clip;                   /* bound on every single delta, > 0 */
+    int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
+    int64_t threads;               /* ≥ 1 per rank */
+    bmf_merge_rule merge;
+    int64_t merges_per_epoch;      /* S ≥ 1 */
+    uint64_t seed;
+} bmf_train_options;
+
+/* The defaults that `blendmf train --help` shows. */
+bmf_train_options bmf_train_defaults(void);
+
+/* BMF_ERR_USAGE naming the first option out of its range, its value and what is allowed. Pure. */
+int bmf_train_check(const bmf_train_options *options, bmf_error *err);
+
+typedef enum bmf_stop_reason { BMF_STOP_EPOCHS, BMF_STOP_PATIENCE, BMF_STOP_SIGNAL } bmf_stop_reason;
+const char *bmf_stop_reason_name(bmf_stop_reason reason);
+
+typedef struct bmf_train_result {
+    bmf_model_meta meta;       /* of the best epoch */
+    bmf_epoch_record *history; /* (epochs_run), owned */
+    int64_t epochs_run;
+    bmf_stop_reason stopped;
+    double seconds;            /* all epochs, without reading and writing files */
+} bmf_train_result;
+void bmf_train_result_clear(bmf_train_result *result);
+
+/* Called on rank 0 after each epoch; best is true if this epoch is the best so far. */
+typedef void (*bmf_epoch_observer)(const bmf_epoch_record *record, bool best, void *context);
+
+/* Trains on the data set at `dataset_path` and writes the best epoch to `model_path` (NULL: nowhere). Collective; the
+ * same status on every rank. BMF_ERR_DIVERGED when values are no longer finite. `stop` (may be NULL) is looked at after
+ * each epoch: not 0 on any rank stops all after saving. */
+int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
+              bmf_epoch_observer observer, void *observer_context, const volatile int *stop, bmf_train_result *result,
+              bmf_error *err);
+
+#endif

@@ -1,0 +1,133 @@
+/* One window's merge against the formula written out plainly, for every rule. */
+#include "support/mpi_cmocka.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "train/merge.h"
+
+#define N 41
+#define K 5
+
+static float start_of(int i, int f)
+{
+    return (float)bmf_rng_uniform(1, (uint64_t)(i * (K + 1) + f)) - 0.5f;
+}
+
+/* What rank r did to value f (K: the bias) of item i, and in how many steps; some items are touched by few ranks. */
+static float delta_of(int r, int i, int f)
+{
+    return 0.1f * ((float)bmf_rng_uniform(2, (uint64_t)((r * N + i) * (K + 1) + f)) - 0.5f);
+}
+
+static int steps_of(int r, int i)
+{
+    return (i + r) % 3 == 0 ? 0 : (int)bmf_rng_below(3, (uint64_t)(r * N + i), 400);
+}
+
+static double wanted_value(bmf_merge_rule rule, int ranks, int i, int f, double a)
+{
+    double total = 0, saturations = 0, sum = 0, weighted = 0;
+    for (int r = 0; r < ranks; r++) {
+        int n = steps_of(r, i);
+        total += n;
+        saturations += 1 - pow(1 - a, n);
+        sum += n ? (double)delta_of(r, i, f) : 0;
+        weighted += n * (double)delta_of(r, i, f);
+    }
+    if (total == 0)
+        return (double)start_of(i, f);
+    const double change[BMF_MERGE_RULES] = {sum * (1 - pow(1 - a, total)) / saturations, sum / ranks, weighted / total, sum};
+    return (double)start_of(i, f) + (ranks > 1 ? change[rule] : sum);
+}
+
+static void set_start(bmf_model *model)
+{
+    for (int i = 0; i < N; i++) {
+        for (int f = 0; f < K; f++)
+            model->Q[i * model->stride + f] = start_of(i, f);
+        model->item_bias[i] = start_of(i, K);
+    }
+}
+
+static void check_rule(bmf_merge_rule rule)
+{
+    const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_model model;
+    bmf_merge *merge = NULL;
+    int32_t steps[N];
+    assert_all(bmf_model_create(&model, rank, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
+    set_start(&model);
+    assert_all(bmf_merge_create(world, &model, rule, &merge, &err) == BMF_OK);
+    for (int i = 0; i < N; i++) {
+        steps[i] = steps_of(rank, i);
+        for (int f = 0; f < K && steps[i]; f++)
+            model.Q[i * model.stride + f] += delta_of(rank, i, f);
+        model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
+    }
+    bmf_window_sums sums = {.squares = 1e9 + rank, .P_squares = 0.25, .stop = rank == 0};
+    bmf_merge_window(merge, &model, steps, 0.003, 0.02, &sums);
+    bool right = true;
+    for (int i = 0; i < N; i++) {
+        for (int f = 0; f < K; f++)
+            right &= fabs((double)model.Q[i * model.stride + f] - wanted_value(rule, size, i, f, 0.003)) < 1e-6;
+        right &= fabs((double)model.item_bias[i] - wanted_value(rule, size, i, K, 0.02)) < 1e-6;
+    }
+    assert_all(right);
+    assert_all(fabs(sums.squares - (size * 1e9 + size * (size - 1) / 2)) < 1e-3 * size && sums.failed == 0);
+    assert_all(sums.stop == 1 && fabs(sums.P_squares - 0.25 * size) < 1e-12);
+    bmf_merge_destroy(&merge);
+    bmf_model_clear(&model);
+}
+
+static void test_every_rule(void **state)
+{
+    (void)state;
+    for (int rule = 0; rule < BMF_MERGE_RULES; rule++)
+        check_rule((bmf_merge_rule)rule);
+}
+
+static void test_rules_in_small_messages(void **state)
+{
+    (void)state;
+    bmf_comm_set_cut(world, 5);
+    check_rule(BMF_MERGE_SATURATING);
+    bmf_comm_set_cut(world, 1 << 20);
+}
+
+static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
+{
+    (void)state;
+    const int last = bmf_comm_size(world) - 1;
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_model model;
+    bmf_merge *merge = NULL;
+    int32_t steps[N];
+    assert_all(bmf_model_create(&model, 0, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
+    assert_all(bmf_merge_create(world, &model, BMF_MERGE_SATURATING, &merge, &err) == BMF_OK);
+    for (int i = 0; i < N; i++)
+        steps[i] = 1;
+    if (bmf_comm_rank(world) == last)
+        model.Q[7 * model.stride] = NAN;
+    bmf_window_sums sums = {.squares = 1};
+    bmf_merge_window(merge, &model, steps, 0.003, 0.02, &sums);
+    assert_all(last == 0 || sums.failed > 0); /* one rank sees it in its own sum of squares */
+    bmf_merge_destroy(&merge);
+    bmf_model_clear(&model);
+}
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_rule),
+        cmocka_unit_test(test_rules_in_small_messages),
+        cmocka_unit_test(test_a_value_that_is_not_finite_is_seen_by_all),
+    };
+    return cmocka_run_group_tests_name("merge_window", tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    return run_on_all_ranks(argc, argv, run);
+}

@@ -1,0 +1,215 @@
+/* The training loop: it learns, repeats itself bit for bit, agrees with one rank, writes what it learned, and fails on all
+ * ranks together. */
+#include "planted.h"
+
+#include <math.h>
+
+#include "train/train.h"
+
+static char directory[64], data[128], model_path[128];
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_directory(directory);
+    snprintf(data, sizeof data, "%s/data.h5", directory);
+    snprintf(model_path, sizeof model_path, "%s/model.h5", directory);
+    write_planted(data, 400, 150, 24000);
+    return 0;
+}
+
+static int clean_up(void **state)
+{
+    (void)state;
+    remove_directory(directory);
+    return 0;
+}
+
+static bmf_train_options small_options(bmf_content_mode content)
+{
+    bmf_train_options options = bmf_train_defaults();
+    options.content = content;
+    options.factors = 6;
+    options.epochs = 40;
+    options.learning_rate = 0.015;
+    return options;
+}
+
+static bmf_train_result train_on(bmf_comm *comm, const bmf_train_options *options, const char *to)
+{
+    bmf_train_result result;
+    bmf_error err = BMF_ERROR_INIT;
+    if (bmf_train(comm, data, to, options, NULL, NULL, NULL, &result, &err) != BMF_OK && bmf_comm_rank(comm) == 0)
+        print_error("%s\n", err.text);
+    assert_all(err.status == BMF_OK);
+    return result;
+}
+
+static void test_learns(void **state)
+{
+    (void)state;
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+        bmf_train_options options = small_options((bmf_content_mode)mode);
+        bmf_train_result result = train_on(world, &options, NULL);
+        assert_all(result.meta.val_rmse < 0.93 * result.history[0].val_rmse);
+        assert_all(result.meta.best_epoch <= result.epochs_run);
+        for (int64_t e = 0; e < result.epochs_run; e++)
+            assert_all(result.meta.val_mse <= result.history[e].val_mse);
+        bmf_train_result_clear(&result);
+    }
+}
+
+static void test_same_seed_same_result(void **state)
+{
+    (void)state;
+    bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
+    options.epochs = 5;
+    bmf_train_result a = train_on(world, &options, NULL), b = train_on(world, &options, NULL);
+    for (int e = 0; e < 5; e++)
+        assert_all(a.history[e].val_mse == b.history[e].val_mse && a.history[e].train_mse == b.history[e].train_mse);
+    options.seed = 2;
+    bmf_train_result c = train_on(world, &options, NULL);
+    assert_all(a.history[4].val_mse != c.history[4].val_mse);
+    bmf_train_result_clear(&a);
+    bmf_train_result_clear(&b);
+    bmf_train_result_clear(&c);
+}
+
+static void test_agrees_with_one_rank(void **state)
+{
+    (void)state;
+    bmf_comm *alone = NULL;
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
+    assert_all(bmf_comm_split(world, bmf_comm_rank(world), &alone, &err) == BMF_OK);
+    bmf_train_result together = train_on(world, &options, NULL), single = train_on(alone, &options, NULL);
+    assert_all(fabs(together.meta.val_rmse - single.meta.val_rmse) < 0.006);
+    options.threads = 2;
+    bmf_train_result threads = train_on(world, &options, NULL);
+    assert_all(fabs(threads.meta.val_rmse - single.meta.val_rmse) < 0.006);
+    options.threads = 1;
+    options.merges_per_epoch = 4;
+    bmf_train_result often = train_on(world, &options, NULL);
+    assert_all(fabs(often.meta.val_rmse - single.meta.val_rmse) < 0.006);
+    bmf_train_result_clear(&together);
+    bmf_train_result_clear(&single);
+    bmf_train_result_clear(&threads);
+    bmf_train_result_clear(&often);
+    bmf_comm_release(&alone);
+}
+
+/* Σ (r − r̂)² over the validation ratings by the plain prediction, from the files alone. */
+static double val_rmse_of_file(bmf_error *err)
+{
+    bmf_dataset dataset = {0};
+    bmf_model_file *file = NULL;
+    bmf_model model = {0};
+    bmf_csr content = {0};
+    double squares = 0;
+    if (bmf_dataset_read(data, &dataset, err) == BMF_OK && bmf_model_file_open(model_path, &file, err) == BMF_OK &&
+        bmf_model_load(file, 0, bmf_model_file_meta(file)->users, &model, err) == BMF_OK &&
+        bmf_content_scaled(&dataset.content.matrix, bmf_model_file_meta(file)->content_weight, &content, err) == BMF_OK) {
+        const bmf_csr *val = &dataset.split[BMF_VAL].matrix;
+        for (int64_t u = 0; u < val->rows; u++)
+            for (int64_t j = val->indptr[u]; j < val->indptr[u + 1]; j++) {
+                double e = (double)val->data[j] - bmf_model_predict(&model, &content, u, val->indices[j]);
+                squares += e * e;
+            }
+        squares /= (double)bmf_csr_count(val);
+    }
+    bmf_csr_clear(&content);
+    bmf_model_clear(&model);
+    bmf_model_file_close(&file);
+    bmf_dataset_clear(&dataset);
+    return sqrt(squares);
+}
+
+static void test_file_holds_the_best_epoch(void **state)
+{
+    (void)state;
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+        bmf_train_options options = small_options((bmf_content_mode)mode);
+        bmf_train_result result = train_on(world, &options, model_path);
+        bmf_error err = BMF_ERROR_INIT;
+        double rmse = bmf_comm_rank(world) == 0 ? val_rmse_of_file(&err) : result.meta.val_rmse;
+        assert_all(err.status == BMF_OK);
+        assert_all(fabs(rmse - result.meta.val_rmse) < 1e-5);
+        bmf_train_result_clear(&result);
+    }
+}
+
+static void test_more_ranks_than_users(void **state)
+{
+    (void)state;
+    char tiny[128];
+    bmf_train_result result;
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
+    options.epochs = 3;
+    snprintf(tiny, sizeof tiny, "%s/tiny.h5", directory);
+    write_planted(tiny, 1, 30, 20);
+    assert_all(bmf_train(world, tiny, model_path, &options, NULL, NULL, NULL, &result, &err) == BMF_OK);
+    assert_all(isfinite(result.history[2].train_mse));
+    bmf_train_result_clear(&result);
+}
+
+static void test_failures_reach_all_ranks(void **state)
+{
+    (void)state;
+    bmf_train_result result;
+    bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
+    bmf_error err = BMF_ERROR_INIT;
+    assert_all(bmf_train(world, "/nowhere/data.h5", NULL, &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_IO);
+    assert_all(strstr(err.text, "/nowhere/data.h5") != NULL);
+    bmf_error_clear(&err);
+    assert_all(bmf_train(world, data, "/nowhere/model.h5", &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_IO);
+    bmf_train_result_clear(&result);
+    bmf_error_clear(&err);
+    options.factors = 0;
+    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_USAGE);
+    assert_all(strcmp(err.text, "--factors: 0 is out of range (allowed: 1 to 4096)") == 0);
+}
+
+static void test_divergence_is_reported(void **state)
+{
+    (void)state;
+    bmf_train_result result;
+    bmf_train_options options = small_options(BMF_CONTENT_NONE);
+    bmf_error err = BMF_ERROR_INIT;
+    options.learning_rate = 3;
+    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_DIVERGED);
+    assert_all(strstr(err.text, "training diverged in epoch ") == err.text);
+    bmf_train_result_clear(&result);
+}
+
+static void test_stops_when_any_rank_wants_to(void **state)
+{
+    (void)state;
+    const int stop = bmf_comm_rank(world) == bmf_comm_size(world) - 1;
+    bmf_train_result result;
+    bmf_train_options options = small_options(BMF_CONTENT_NONE);
+    bmf_error err = BMF_ERROR_INIT;
+    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, &stop, &result, &err) == BMF_OK);
+    assert_all(result.stopped == BMF_STOP_SIGNAL && result.epochs_run == 1);
+    bmf_train_result_clear(&result);
+}
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_same_seed_same_result),
+        cmocka_unit_test(test_agrees_with_one_rank),
+        cmocka_unit_test(test_file_holds_the_best_epoch),
+        cmocka_unit_test(test_more_ranks_than_users),
+        cmocka_unit_test(test_failures_reach_all_ranks),
+        cmocka_unit_test(test_divergence_is_reported),
+        cmocka_unit_test(test_stops_when_any_rank_wants_to),
+    };
+    return cmocka_run_group_tests_name("train", tests, set_up, clean_up);
+}
+
+int main(int argc, char **argv)
+{
+    return run_on_all_ranks(argc, argv, run);
+}

@@ -1,0 +1,2 @@
+bmf_unit_test(test_merge_coefficients SOURCES test_merge_coefficients.c LINK bmf_train)
+bmf_unit_test(test_partition SOURCES test_partition.c LINK bmf_train)
