@@ -1,0 +1,271 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/epochs.h"
+#include "cli/paths.h"
+#include "cli/threads.h"
+#include "train/train.h"
+
+typedef struct settings {
+    bmf_common common;
+    const char *dataset, *model, *log;
+    bmf_train_options train;
+} settings;
+
+/* In the order of the enums that receive them. */
+static const char *const contents[] = {"none", "concat", NULL};
+static const char *const merges[] = {"saturating", "average", "weighted", "sum", NULL};
+
+static const bmf_positional positionals[] = {
+    {.name = "DATA.h5", .offset = offsetof(settings, dataset), .help = "data set that import or synth has written"},
+    {.name = NULL},
+};
+
+static const bmf_option options[] = {
+    BMF_TEXT("output", "MODEL.h5", settings, model, "model to write: the best epoch, not the last", .letter = 'o',
+             .required = true),
+    BMF_CHOICE("content", settings, train.content, contents,
+               "how content enters: not at all, or one weight per user and feature"),
+    BMF_INT("factors", "K", settings, train.factors, 1, 4096, "latent factors of a user and an item"),
+    BMF_INT("epochs", "E", settings, train.epochs, 1, 1000000, "most epochs to run"),
+    BMF_FLOAT("learning-rate", "ETA", settings, train.learning_rate, 0, 10, "step length of SGD", .above_low = true),
+    BMF_FLOAT("learning-rate-decay", "D", settings, train.learning_rate_decay, 0, 1,
+              "the learning rate is multiplied by D after each epoch", .above_low = true),
+    BMF_FLOAT("regularization", "LAMBDA", settings, train.regularization, 0, 10,
+              "L2 penalty of the factors; given without the two below, of everything"),
+    BMF_FLOAT("bias-regularization", "LAMBDA", settings, train.bias_regularization, 0, 10, "L2 penalty of the biases"),
+    BMF_FLOAT("content-regularization", "LAMBDA", settings, train.content_regularization, 0, 10,
+              "L2 penalty of the content weights"),
+    BMF_FLOAT("content-weight", "C", settings, train.content_weight, 0, 1000, "content rows are multiplied by C"),
+    BMF_FLOAT("init-std", "SD", settings, train.init_std, 0, 10,
+              "standard deviation of the first factors and content weights"),
+    BMF_FLOAT("clip", "D", settings, train.clip, 0, 1e6, "bound on every single change of a parameter",
+              .above_low = true),
+    BMF_INT("patience", "N", settings, train.patience, 0, 1000000,
+            "stop after N epochs without a better validation loss; 0: never"),
+    BMF_INT("threads", "T", settings, train.threads, 1, BMF_THREADS_MAX,
+            "threads per rank; with more than one, results differ a little from run to run",
+            .default_text = BMF_THREADS_DEFAULT),
+    BMF_CHOICE("merge", settings, train.merge, merges, "how the item parameters of several ranks become one"),
+    BMF_INT("merges-per-epoch", "S", settings, train.merges_per_epoch, 1, 100000, "merges in an epoch"),
+    BMF_INT("seed", "N", settings, train.seed, 0, INT64_MAX, "seed of the first values and orders"),
+    BMF_TEXT("log-json", "FILE", settings, log,
+             "write one JSON object per epoch and line to this file, as training goes"),
+    BMF_COMMON_OPTIONS(settings),
+    {.name = NULL},
+};
+
+static void defaults(void *into)
+{
+    settings *s = into;
+    *s = (settings){.train = bmf_train_defaults()};
+    s->train.threads = 0; /* known when the number of ranks is */
+}
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* The first INT, TERM or USR1 asks to stop and save; a second INT or TERM ends the process as usual. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, NULL);
+    action.sa_flags |= (int)SA_RESETHAND;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* Where epochs are told as they end. */
+typedef struct telling {
+    bmf_output *output;
+    const char *log_path;
+    FILE *log; /* opened at the first epoch, so that a run that never starts leaves no log */
+    bool log_failed;
+    bmf_error err; /* first failure of the log */
+} telling;
+
+static void fail_log(telling *t)
+{
+    t->log_failed = true;
+    bmf_fail(&t->err, BMF_ERR_IO, "cannot write %s: %s", t->log_path, strerror(errno));
+}
+
+static void log_epoch(telling *t, const bmf_epoch_record *record, bool best)
+{
+    if (!t->log && !(t->log = fopen(t->log_path, "w"))) {
+        fail_log(t);
+        return;
+    }
+    json_t *json = bmf_epoch_json(record);
+    char *text = NULL;
+    if (json && json_object_set_new(json, "best", json_boolean(best)) == 0)
+        text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (!text)
+        errno = ENOMEM;
+    if (!text || fprintf(t->log, "%s\n", text) < 0 || fflush(t->log) != 0)
+        fail_log(t);
+    free(text);
+    json_decref(json);
+}
+
+/* Training is not ended by a log or a reader that went away; it is reported after the model is saved. */
+static void observe(const bmf_epoch_record *record, bool best, void *context)
+{
+    telling *t = context;
+    bmf_epoch_print(t->output, record);
+    if (t->log_path && !t->log_failed)
+        log_epoch(t, record, best);
+}
+
+/* Everything that would fail after hours is looked at now. */
+static int check_paths(const settings *s, bmf_error *err)
+{
+    const struct {
+        const char *path;
+        bool special;
+    } outputs[] = {{s->model, false}, {s->common.json, true}, {s->log, true}};
+    if (s->log && strcmp(s->log, "-") == 0)
+        return bmf_fail(err, BMF_ERR_USAGE, "--log-json needs a file; epochs are printed to stdout anyway");
+    for (int i = 0; i < 3; i++) {
+        int status = bmf_path_check_output(outputs[i].path, outputs[i].special, err);
+        if (status == BMF_OK)
+            status = bmf_path_check_distinct(outputs[i].path, s->dataset, err);
+        for (int j = 0; j < i && status == BMF_OK && outputs[i].path; j++)
+            if (outputs[j].path && strcmp(outputs[i].path, outputs[j].path) == 0)
+                status = bmf_fail(err, BMF_ERR_USAGE, "two outputs have the same name, %s", outputs[i].path);
+        if (status != BMF_OK)
+            return status;
+    }
+    return BMF_OK;
+}
+
+/* On rank 0, before the work: checks the paths, reads the data set through once, so that damage anywhere in it is met
+ * now and not when the model is saved, and says what is going to happen. */
+static int announce(const settings *s, int ranks, bmf_error *err)
+{
+    bmf_dataset_file *file = NULL;
+    int status = check_paths(s, err);
+    if (status != BMF_OK)
+        return status;
+    status = bmf_dataset_file_open(s->dataset, &file, err);
+    if (status != BMF_OK)
+        return status;
+    uint64_t fingerprint = 0;
+    bmf_dataset_shape shape = bmf_dataset_file_shape(file);
+    status = bmf_dataset_file_fingerprint(file, &fingerprint, err);
+    bmf_dataset_file_close(&file);
+    if (status != BMF_OK)
+        return status;
+    bmf_content_mode content = shape.features > 0 ? s->train.content : BMF_CONTENT_NONE;
+    bmf_log_info("%s: %" PRId64 " users x %" PRId64 " items, %" PRId64 " train and %" PRId64 " val ratings, %" PRId64
+                 " features; %d rank%s x %" PRId64 " thread%s, content %s, %" PRId64 " factors",
+                 bmf_path_base(s->dataset), shape.users, shape.items, shape.ratings[BMF_TRAIN], shape.ratings[BMF_VAL],
+                 shape.features, ranks, ranks == 1 ? "" : "s", s->train.threads, s->train.threads == 1 ? "" : "s",
+                 bmf_content_mode_name(content), s->train.factors);
+    return BMF_OK;
+}
+
+static json_t *result_json(const settings *s, const bmf_train_result *result)
+{
+    bmf_json json = bmf_json_start();
+    bmf_json_text(&json, "model", s->model);
+    bmf_json_int(&json, "best_epoch", result->meta.best_epoch);
+    bmf_json_number(&json, "val_mse", result->meta.val_mse);
+    bmf_json_number(&json, "val_rmse", result->meta.val_rmse);
+    bmf_json_text(&json, "stopped", bmf_stop_reason_name(result->stopped));
+    bmf_json_int(&json, "epochs_run", result->epochs_run);
+    bmf_json_number(&json, "seconds", result->seconds);
+    bmf_json_put(&json, "options", bmf_model_meta_json(&result->meta));
+    bmf_json_put(&json, "history", bmf_epochs_json(result->history, result->epochs_run));
+    return bmf_json_done(&json);
+}
+
+static int report_result(const settings *s, const bmf_train_result *result, telling *t, bmf_error *err)
+{
+    char number[32];
+    bmf_output_print(t->output, "best_epoch=%" PRId64 " val_mse=%s stopped=%s\n", result->meta.best_epoch,
+                     bmf_output_number(result->meta.val_mse, 5, number), bmf_stop_reason_name(result->stopped));
+    if (t->log && fclose(t->log) != 0 && !t->log_failed)
+        fail_log(t);
+    t->log = NULL;
+    bmf_json_write(result_json(s, result), s->common.json, t->output, err);
+    return t->log_failed ? bmf_fail(err, t->err.status, "%s", t->err.text) : err->status;
+}
+
+/* `--regularization` alone is meant for every role. */
+static void spread_regularization(const bmf_run *run, bmf_train_options *train)
+{
+    const bmf_syntax *syntax = &bmf_command_train.syntax;
+    if (!bmf_options_given(syntax, run->given, "regularization"))
+        return;
+    if (!bmf_options_given(syntax, run->given, "bias-regularization"))
+        train->bias_regularization = train->regularization;
+    if (!bmf_options_given(syntax, run->given, "content-regularization"))
+        train->content_regularization = train->regularization;
+}
+
+static int train_and_report(const bmf_run *run, const settings *s, bmf_error *err)
+{
+    telling t = {.output = run->output, .log_path = s->log, .err = BMF_ERROR_INIT};
+    bmf_train_result result = {0};
+    catch_signals();
+    int status = bmf_train(run->comm, s->dataset, s->model, &s->train, run->root ? observe : NULL, &t, &stop_requested,
+                           &result, err);
+    if (status == BMF_OK && run->root)
+        report_result(s, &result, &t, err);
+    if (t.log)
+        fclose(t.log);
+    if (status == BMF_OK)
+        status = bmf_run_share(run, err);
+    if (status == BMF_OK && result.stopped == BMF_STOP_SIGNAL)
+        status = bmf_fail(err, BMF_ERR_STOPPED, "stopped on a signal after epoch %" PRId64 "; %s holds epoch %" PRId64,
+                          result.epochs_run, s->model, result.meta.best_epoch);
+    bmf_train_result_clear(&result);
+    return status;
+}
+
+static int run_train(const bmf_run *run, bmf_error *err)
+{
+    settings *s = run->settings;
+    int ranks = bmf_comm_size(run->comm);
+    if (s->train.threads == 0)
+        s->train.threads = bmf_threads_default(ranks);
+    spread_regularization(run, &s->train);
+    int status = bmf_train_check(&s->train, err);
+    if (status != BMF_OK)
+        return status;
+    /* With the result on stdout, epochs are still worth seeing. */
+    if (run->root && !run->output->text && !s->common.quiet)
+        run->output->text = stderr;
+    if (run->root)
+        announce(s, ranks, err);
+    status = bmf_run_share(run, err);
+    return status == BMF_OK ? train_and_report(run, s, err) : status;
+}
+
+const bmf_command bmf_command_train = {
+    .syntax = {.command = "train",
+               .summary = "a model from a data set, in any number of ranks and threads",
+               .usage = "DATA.h5 -o MODEL.h5 [options]",
+               .description =
+                   "Trains matrix factorization with biases, blended with item content, by stochastic gradient "
+                   "descent. Prints one line per epoch and writes the best epoch. Runs alone or under mpirun. "
+                   "INT, TERM or USR1 stop it after the epoch, with the model saved (exit code 7).",
+               .positionals = positionals,
+               .options = options},
+    .settings_size = sizeof(settings),
+    .parallel = true,
+    .defaults = defaults,
+    .run = run_train,
+};

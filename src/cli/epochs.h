@@ -1,0 +1,21 @@
+/* Epoch records for people and programs. */
+#ifndef BMF_CLI_EPOCHS_H
+#define BMF_CLI_EPOCHS_H
+
+#include "cli/output.h"
+#include "store/model_file.h"
+
+/* "epoch=.. train_mse=.. val_mse=.. val_rmse=.. learning_rate=.. updates_per_second=.. seconds=.. merge_share=..", with -
+ * for what does not exist. */
+void bmf_epoch_print(bmf_output *output, const bmf_epoch_record *record);
+
+/* The same keys and train_rmse. */
+json_t *bmf_epoch_json(const bmf_epoch_record *record);
+
+/* All of them, as an array. */
+json_t *bmf_epochs_json(const bmf_epoch_record *record, int64_t count);
+
+/* What a model is and how it was trained: the attributes of the model file. */
+json_t *bmf_model_meta_json(const bmf_model_meta *meta);
+
+#endif
