@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Measures the quality that the README states: means over seeds, with their spread, as Markdown tables.
+
+    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--seeds 5] [--table notebook|merge|all]
+
+BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+
+PLAIN = ["--content", "none", "--factors", "42", "--learning-rate", "0.012376565", "--regularization", "3.677e-5",
+         "--init-std", "0.01", "--patience", "5"]
+BLENDED = ["--content", "concat", "--factors", "28", "--learning-rate", "0.0080895748", "--regularization", "1.6073e-5",
+           "--init-std", "0.01", "--patience", "5"]
+MERGE = ["--content", "none", "--factors", "32", "--learning-rate", "0.0097", "--regularization", "0.0416",
+         "--bias-regularization", "0.00044", "--init-std", "0.01", "--patience", "12", "--epochs", "100"]
+
+MPI_ENVIRONMENT = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_pml": "ob1",
+    "OMPI_MCA_btl": "self,vader,tcp", "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMP_NUM_THREADS": "1",
+}
+
+
+def run(command):
+    """Runs a command; returns (exit code, stderr)."""
+    done = subprocess.run(command, env={**os.environ, **MPI_ENVIRONMENT}, capture_output=True, text=True, timeout=900)
+    return done.returncode, done.stderr
+
+
+class Bench:
+    """One data set, trained and evaluated many times in a temporary directory."""
+
+    def __init__(self, program, source, directory):
+        self.program, self.directory = program, directory
+        self.data = os.path.join(directory, "data.h5")
+        code, text = run([program, "import", "--ratings", f"{source}/ratings.csv", "--items", f"{source}/movies.csv",
+                          "--tags", f"{source}/tags.csv", "-o", self.data])
+        if code != 0:
+            raise SystemExit(text)
+
+    def once(self, options, ranks, threads, seed):
+        """Trains and evaluates; returns the figures of the run, or None if it diverged."""
+        model, train, test = (os.path.join(self.directory, name) for name in ("model.h5", "train.json", "test.json"))
+        for stale in (model, train, test):
+            if os.path.exists(stale):
+                os.remove(stale)
+        code, text = run(["mpirun", "-n", str(ranks), self.program, "train", self.data, "-o", model, "--threads",
+                          str(threads), "--seed", str(seed), "--json", train, *options])
+        if code == 6:
+            return None
+        if code == 0:
+            code, text = run([self.program, "evaluate", model, self.data, "--json", test])
+        if code != 0:
+            raise SystemExit(text)
+        with open(train, encoding="utf-8") as file:
+            trained = json.load(file)
+        with open(test, encoding="utf-8") as file:
+            tested = json.load(file)
+        return {"epoch": trained["best_epoch"], "val_mse": trained["val_mse"], "rmse": tested["rmse"],
+                "precision": tested["precision"], "recall": tested["recall"]}
+
+    def row(self, name, options, ranks, threads, seeds):
+        """One line of a table: mean ± standard deviation over the seeds."""
+        results = [self.once(options, ranks, threads, seed) for seed in range(1, seeds + 1)]
+        kept = [result for result in results if result]
+        cells = [f"diverged ({len(results) - len(kept)} of {len(results)})"] + [""] * 4 if len(kept) < len(results) else [
+            f"{statistics.mean(r[key] for r in kept):.{digits}f} ± {statistics.pstdev([r[key] for r in kept]):.{digits}f}"
+            for key, digits in (("epoch", 1), ("val_mse", 4), ("rmse", 4), ("precision", 4), ("recall", 4))]
+        print(f"| {name} | {ranks} × {threads} | " + " | ".join(cells) + " |", flush=True)
+
+
+def head(title):
+    print(f"\n{title}\n\n| run | ranks × threads | best epoch | val MSE | test RMSE | P@10 | R@10 |\n"
+          "|---|---|---|---|---|---|---|", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("source")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--table", choices=("notebook", "merge", "all"), default="all")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(os.path.abspath(options.program), options.source, directory)
+        if options.table != "merge":
+            head("The parameters of the original notebook")
+            for ranks, threads in ((1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (4, 1), (4, 2)):
+                bench.row("plain", PLAIN, ranks, threads, options.seeds)
+                bench.row("concat", BLENDED, ranks, threads, options.seeds)
+        if options.table != "notebook":
+            head("One merge an epoch on many ranks")
+            for ranks in (1, 16, 64):
+                bench.row("saturating", MERGE + ["--merge", "saturating"], ranks, 1, options.seeds)
+            for rule in ("average", "weighted", "sum"):
+                bench.row(rule, MERGE + ["--merge", rule], 16, 1, options.seeds)
+
+
+if __name__ == "__main__":
+    main()
