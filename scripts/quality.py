@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the quality that the README states: means over seeds, with their spread, as Markdown tables.
 
-    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--seeds 5] [--table notebook|merge|all]
+    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--seeds 5] [--table notebook|merge|speed|all]
 
 BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small.
 """
@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import tempfile
+import time
 
 PLAIN = ["--content", "none", "--factors", "42", "--learning-rate", "0.012376565", "--regularization", "3.677e-5",
          "--init-std", "0.01", "--patience", "5"]
@@ -64,6 +65,32 @@ class Bench:
         return {"epoch": trained["best_epoch"], "val_mse": trained["val_mse"], "rmse": tested["rmse"],
                 "precision": tested["precision"], "recall": tested["recall"]}
 
+    def epoch_seconds(self, content):
+        """Median seconds of an epoch of 60, one rank and one thread."""
+        log, model = os.path.join(self.directory, "log.json"), os.path.join(self.directory, "model.h5")
+        code, text = run([self.program, "train", self.data, "-o", model, "--threads", "1", "--epochs", "60", "--patience",
+                          "0", "--factors", "32", "--content", content, "--log-json", log])
+        if code != 0:
+            raise SystemExit(text)
+        with open(log, encoding="utf-8") as file:
+            return statistics.median(json.loads(line)["seconds"] for line in file)
+
+    def speed(self):
+        """Whole job on two ranks, and what content costs an epoch: plain and concat in turn, five times."""
+        model, walls = os.path.join(self.directory, "model.h5"), []
+        for _ in range(5):
+            start = time.monotonic()
+            code, text = run(["mpirun", "-n", "2", self.program, "train", self.data, "-o", model, "--threads", "1",
+                              "--epochs", "30", "--patience", "0", "--content", "concat"])
+            walls.append(time.monotonic() - start)
+            if code != 0:
+                raise SystemExit(text)
+        pairs = [(self.epoch_seconds("none"), self.epoch_seconds("concat")) for _ in range(5)]
+        print(f"\n`mpirun -n 2 blendmf train`, concat, 30 epochs, start to end: median {statistics.median(walls):.2f} s "
+              f"(of {len(walls)}; {min(walls):.2f} to {max(walls):.2f})\n"
+              f"epoch of concat to epoch of plain, k 32: median {statistics.median(c / p for p, c in pairs):.2f} "
+              f"({min(c / p for p, c in pairs):.2f} to {max(c / p for p, c in pairs):.2f})", flush=True)
+
     def row(self, name, options, ranks, threads, seeds):
         """One line of a table: mean ± standard deviation over the seeds."""
         results = [self.once(options, ranks, threads, seed) for seed in range(1, seeds + 1)]
@@ -84,21 +111,23 @@ def main():
     parser.add_argument("program")
     parser.add_argument("source")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--table", choices=("notebook", "merge", "all"), default="all")
+    parser.add_argument("--table", choices=("notebook", "merge", "speed", "all"), default="all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(os.path.abspath(options.program), options.source, directory)
-        if options.table != "merge":
+        if options.table in ("notebook", "all"):
             head("The parameters of the original notebook")
-            for ranks, threads in ((1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (4, 1), (4, 2)):
+            for ranks, threads in ((ranks, threads) for ranks in (1, 2, 3, 4) for threads in (1, 2)):
                 bench.row("plain", PLAIN, ranks, threads, options.seeds)
                 bench.row("concat", BLENDED, ranks, threads, options.seeds)
-        if options.table != "notebook":
+        if options.table in ("merge", "all"):
             head("One merge an epoch on many ranks")
             for ranks in (1, 16, 64):
                 bench.row("saturating", MERGE + ["--merge", "saturating"], ranks, 1, options.seeds)
             for rule in ("average", "weighted", "sum"):
                 bench.row(rule, MERGE + ["--merge", rule], 16, 1, options.seeds)
+        if options.table in ("speed", "all"):
+            bench.speed()
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 #define BLENDMF_STATUS_H
 
 /* X(name, value and exit code, meaning) */
-#define BMF_STATUS_LIST(X)                                              \
-    X(BMF_OK, 0, "ok")                                                  \
-    X(BMF_ERR_USAGE, 2, "wrong usage")                                  \
-    X(BMF_ERR_INPUT, 3, "bad input")                                    \
-    X(BMF_ERR_IO, 4, "input/output error")                              \
-    X(BMF_ERR_MEMORY, 5, "out of memory")                               \
-    X(BMF_ERR_DIVERGED, 6, "training diverged")                         \
-    X(BMF_ERR_STOPPED, 7, "stopped on a signal after saving")           \
+#define BMF_STATUS_LIST(X)                                                                                             \
+    X(BMF_OK, 0, "ok")                                                                                                 \
+    X(BMF_ERR_USAGE, 2, "wrong usage")                                                                                 \
+    X(BMF_ERR_INPUT, 3, "bad input")                                                                                   \
+    X(BMF_ERR_IO, 4, "input/output error")                                                                             \
+    X(BMF_ERR_MEMORY, 5, "out of memory")                                                                              \
+    X(BMF_ERR_DIVERGED, 6, "training diverged")                                                                        \
+    X(BMF_ERR_STOPPED, 7, "stopped on a signal after saving")                                                          \
     X(BMF_ERR_INTERNAL, 70, "internal error")
 
 #define BMF_STATUS_ENUM(name, value, text) name = value,

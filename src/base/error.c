@@ -6,8 +6,8 @@
 
 const char *bmf_status_text(int status)
 {
-#define BMF_STATUS_CASE(name, value, text) \
-    case value:                            \
+#define BMF_STATUS_CASE(name, value, text)                                                                             \
+    case value:                                                                                                        \
         return text;
     switch (status) {
         BMF_STATUS_LIST(BMF_STATUS_CASE)

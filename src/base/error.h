@@ -7,11 +7,17 @@
 #define BMF_ERROR_TEXT 1024
 
 typedef struct bmf_error {
-    int status;                 /* BMF_OK while nothing was reported */
-    char text[BMF_ERROR_TEXT];  /* names the thing, the value, what is allowed; cut at the buffer's end */
+    int status;                /* BMF_OK while nothing was reported */
+    char text[BMF_ERROR_TEXT]; /* names the thing, the value, what is allowed; cut at the buffer's end */
 } bmf_error;
 
-#define BMF_ERROR_INIT {BMF_OK, {0}}
+#define BMF_ERROR_INIT                                                                                                 \
+    {                                                                                                                  \
+        BMF_OK,                                                                                                        \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
 
 /* Reports a failure and returns `status`. The first report wins: an error already set keeps its text (and its status
  * is returned). err may be NULL. Never call it with BMF_OK. Local. */

@@ -47,8 +47,8 @@ bmf_parse_result bmf_parse_int64(const char *text, size_t length, int64_t *out)
  * division rounds correctly (Clinger 1990, the fast path). Returns false for anything else. */
 static bool parse_short_decimal(const char *text, size_t length, double *out)
 {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     bool negative = text[0] == '-';
     size_t at = negative || text[0] == '+';
     int digits = 0, decimals = 0;

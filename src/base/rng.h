@@ -18,6 +18,7 @@ typedef enum bmf_rng_stream {
     BMF_STREAM_SYNTH,
     BMF_STREAM_RANDOM_BASELINE,
     BMF_STREAM_TEST,
+    BMF_STREAM_RATING_SHUFFLE,
     BMF_STREAM_LAST /* derived streams may be numbered from here */
 } bmf_rng_stream;
 

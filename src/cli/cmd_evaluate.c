@@ -12,9 +12,16 @@ typedef struct settings {
     bmf_evaluate_options evaluate;
 } settings;
 
-/* In the order of the enums that receive them. */
-static const char *const splits[] = {"train", "val", "test", NULL};
-static const char *const candidates[] = {"rated", "all", NULL};
+static const char *split_word(int index)
+{
+    return index < BMF_SPLITS ? bmf_split_name((bmf_split)index) : NULL;
+}
+
+static const char *candidates_word(int index)
+{
+    static const char *const words[] = {[BMF_CANDIDATES_RATED] = "rated", [BMF_CANDIDATES_ALL] = "all"};
+    return BMF_WORD_AT(words, index);
+}
 
 static const bmf_positional positionals[] = {
     {.name = "MODEL.h5", .offset = offsetof(settings, model), .help = "model that train has written"},
@@ -23,11 +30,11 @@ static const bmf_positional positionals[] = {
 };
 
 static const bmf_option options[] = {
-    BMF_CHOICE("split", settings, evaluate.split, splits, "which ratings to evaluate on"),
+    BMF_CHOICE("split", settings, evaluate.split, split_word, "which ratings to evaluate on"),
     BMF_INT("top", "K", settings, evaluate.top, 1, 100000, "length of the ranked lists"),
     BMF_FLOAT("threshold", "R", settings, evaluate.threshold, -INFINITY, INFINITY,
               "a rating of at least R makes an item relevant"),
-    BMF_CHOICE("candidates", settings, evaluate.candidates, candidates,
+    BMF_CHOICE("candidates", settings, evaluate.candidates, candidates_word,
                "what is ranked: the user's own ratings in the split, or the whole catalogue less what the user rated "
                "in earlier splits"),
     BMF_FLAG("baselines", settings, evaluate.baselines,
@@ -93,8 +100,8 @@ static void print_evaluation(bmf_output *output, const settings *s, const bmf_ev
     char number[32];
     bmf_output_print(output, "%s on the %s ratings of %s: %" PRId64 " ratings of %" PRId64 " users\n", s->model,
                      bmf_split_name(e->options.split), s->dataset, e->model.ratings, e->model.users);
-    bmf_output_print(output, "candidates %s, relevant from %g, sparsity %.6f\n\n", candidates[e->options.candidates],
-                     e->options.threshold, e->sparsity);
+    bmf_output_print(output, "candidates %s, relevant from %g, sparsity %.6f\n\n",
+                     candidates_word((int)e->options.candidates), e->options.threshold, e->sparsity);
     print_metrics(output, e);
     bmf_output_print(output, "\n%-16s%12s%13s\n", "segment", "ratings", "RMSE");
     for (int i = 0; i < BMF_SEGMENTS; i++)
@@ -142,7 +149,7 @@ static json_t *evaluation_json(const bmf_evaluation *e)
     put_metrics(&json, &e->model, false);
     bmf_json_int(&json, "top", e->options.top);
     bmf_json_number(&json, "threshold", e->options.threshold);
-    bmf_json_text(&json, "candidates", candidates[e->options.candidates]);
+    bmf_json_text(&json, "candidates", candidates_word((int)e->options.candidates));
     put_metrics(&json, &e->model, true);
     bmf_json_put(&json, "segments", segments_json(e));
     bmf_json_number(&json, "sparsity", e->sparsity);
@@ -154,12 +161,12 @@ static json_t *evaluation_json(const bmf_evaluation *e)
 /* On rank 0, before the work. */
 static int check_paths(const settings *s, bmf_error *err)
 {
-    int status = bmf_path_check_output(s->common.json, true, err);
-    if (status == BMF_OK)
-        status = bmf_path_check_distinct(s->common.json, s->model, err);
-    if (status == BMF_OK)
-        status = bmf_path_check_distinct(s->common.json, s->dataset, err);
-    return status;
+    const bmf_path_use use[] = {
+        {"MODEL.h5", s->model, BMF_PATH_INPUT},
+        {"DATA.h5", s->dataset, BMF_PATH_INPUT},
+        {"--json", s->common.json, BMF_PATH_STREAM},
+    };
+    return bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
 }
 
 static int run_evaluate(const bmf_run *run, bmf_error *err)

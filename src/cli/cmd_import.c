@@ -10,10 +10,28 @@ typedef struct settings {
     bmf_import_options import;
 } settings;
 
-/* In the order of the enums that receive them. */
-static const char *const formats[] = {"auto", "csv", "dat", "tsv", NULL};
-static const char *const splits[] = {"temporal", "random", "none", NULL};
-static const char *const duplicates[] = {"last", "first", "mean", "error", NULL};
+static const char *format_word(int index)
+{
+    static const char *const words[] = {
+        [BMF_FORMAT_AUTO] = "auto", [BMF_FORMAT_CSV] = "csv", [BMF_FORMAT_DAT] = "dat", [BMF_FORMAT_TSV] = "tsv"};
+    return BMF_WORD_AT(words, index);
+}
+
+static const char *split_word(int index)
+{
+    static const char *const words[] = {
+        [BMF_SPLIT_TEMPORAL] = "temporal", [BMF_SPLIT_RANDOM] = "random", [BMF_SPLIT_NONE] = "none"};
+    return BMF_WORD_AT(words, index);
+}
+
+static const char *duplicates_word(int index)
+{
+    static const char *const words[] = {[BMF_DUPLICATES_LAST] = "last",
+                                        [BMF_DUPLICATES_FIRST] = "first",
+                                        [BMF_DUPLICATES_MEAN] = "mean",
+                                        [BMF_DUPLICATES_ERROR] = "error"};
+    return BMF_WORD_AT(words, index);
+}
 
 static const bmf_positional positionals[] = {{.name = NULL}};
 
@@ -23,19 +41,22 @@ static const bmf_option options[] = {
     BMF_TEXT("items", "FILE", settings, import.items_path, "catalogue: item, title, genres"),
     BMF_TEXT("tags", "FILE", settings, import.tags_path, "tags that users gave: user, item, tag"),
     BMF_TEXT("output", "DATA.h5", settings, output, "data set to write", .letter = 'o', .required = true),
-    BMF_CHOICE("format", settings, import.format, formats,
+    BMF_CHOICE("format", settings, import.format, format_word,
                "form of the text files: commas, ::, tabs, or what their first lines look like"),
-    BMF_CHOICE("split", settings, import.split, splits,
+    BMF_CHOICE("split", settings, import.split, split_word,
                "how each user's ratings are divided: the earliest train, at random, or all of them train"),
     BMF_RATIOS("split-ratios", "T,V,S", settings, import.split_ratio,
                "shares of train, val and test; they add up to 1"),
     BMF_FLOAT("cold-items", "FRACTION", settings, import.cold_items, 0, 1,
               "hold out all ratings of this fraction of the rated items for test", .below_high = true),
-    BMF_CHOICE("duplicates", settings, import.duplicates, duplicates, "what to keep when a user rated an item twice"),
+    BMF_CHOICE("duplicates", settings, import.duplicates, duplicates_word,
+               "what to keep when a user rated an item twice"),
     BMF_INT("max-features", "N", settings, import.max_features, 0, INT32_MAX,
             "keep the N most frequent terms of genres and tags; 0: no content"),
-    BMF_INT("max-bad-lines", "N", settings, import.max_bad_lines, 0, INT64_MAX,
-            "skip and report up to N lines of the ratings that cannot be read, instead of giving up"),
+    BMF_INT(
+        "max-bad-lines", "N", settings, import.max_bad_lines, 0, INT64_MAX,
+        "skip and report up to N lines that cannot be used, instead of giving up: ratings that cannot be read, tags of "
+        "unknown items"),
     BMF_INT("seed", "N", settings, import.seed, 0, INT64_MAX,
             "seed of the random split and of the choice of cold items"),
     BMF_INT("threads", "T", settings, import.threads, 1, BMF_THREADS_MAX, "threads",
@@ -53,16 +74,12 @@ static void defaults(void *into)
 /* What would fail after the work, or destroy its input, fails now. */
 static int check_paths(const settings *s, bmf_error *err)
 {
-    const char *inputs[] = {s->import.ratings_path, s->import.items_path, s->import.tags_path};
-    for (int i = 0; i < 3; i++) {
-        int status = bmf_path_check_distinct(s->output, inputs[i], err);
-        if (status == BMF_OK)
-            status = bmf_path_check_distinct(s->common.json, inputs[i], err);
-        if (status != BMF_OK)
-            return status;
-    }
-    int status = bmf_path_check_output(s->output, false, err);
-    return status != BMF_OK ? status : bmf_path_check_output(s->common.json, true, err);
+    const bmf_path_use use[] = {
+        {"--ratings", s->import.ratings_path, BMF_PATH_INPUT}, {"--items", s->import.items_path, BMF_PATH_INPUT},
+        {"--tags", s->import.tags_path, BMF_PATH_INPUT},       {"-o", s->output, BMF_PATH_FILE},
+        {"--json", s->common.json, BMF_PATH_STREAM},
+    };
+    return bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
 }
 
 static int run_import(const bmf_run *run, bmf_error *err)

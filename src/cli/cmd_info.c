@@ -277,9 +277,8 @@ static int run_info(const bmf_run *run, bmf_error *err)
     const settings *s = run->settings;
     subject of = {.path = s->path, .output = run->output};
     json_t *json = NULL;
-    int status = bmf_path_check_output(s->common.json, true, err);
-    if (status == BMF_OK)
-        status = bmf_path_check_distinct(s->common.json, s->path, err);
+    const bmf_path_use use[] = {{"FILE.h5", s->path, BMF_PATH_INPUT}, {"--json", s->common.json, BMF_PATH_STREAM}};
+    int status = bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
     if (status == BMF_OK)
         status = bmf_file_kind(s->path, of.kind, &of.version, err);
     if (status != BMF_OK)

@@ -1,4 +1,7 @@
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/paths.h"
@@ -42,7 +45,8 @@ static void defaults(void *into)
 static int write_dataset(const settings *s, bmf_output *output, bmf_error *err)
 {
     bmf_dataset dataset = {0};
-    int status = bmf_path_check_output(s->output, false, err);
+    const bmf_path_use use[] = {{"-o", s->output, BMF_PATH_FILE}, {"--json", s->common.json, BMF_PATH_STREAM}};
+    int status = bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
     if (status != BMF_OK)
         return status;
     status = bmf_synth(&s->synth, &dataset, err);
@@ -64,9 +68,29 @@ static json_t *csv_json(const settings *s)
     return bmf_json_done(&json);
 }
 
+/* The directory, which may have to be made, and the three files in it. */
+static int check_csv_paths(const settings *s, bmf_error *err)
+{
+    char ratings[PATH_MAX], movies[PATH_MAX], tags[PATH_MAX];
+    const struct {
+        const char *name;
+        char *path;
+    } files[] = {{"ratings.csv", ratings}, {"movies.csv", movies}, {"tags.csv", tags}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (snprintf(files[i].path, PATH_MAX, "%s/%s", s->csv, files[i].name) >= PATH_MAX)
+            return bmf_fail(err, BMF_ERR_IO, "cannot write into %s: %s", s->csv, strerror(ENAMETOOLONG));
+    const bmf_path_use use[] = {
+        {"--csv", s->csv, BMF_PATH_MADE}, {"--csv", ratings, BMF_PATH_MADE},           {"--csv", movies, BMF_PATH_MADE},
+        {"--csv", tags, BMF_PATH_MADE},   {"--json", s->common.json, BMF_PATH_STREAM},
+    };
+    return bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
+}
+
 static int write_csv(const settings *s, bmf_output *output, bmf_error *err)
 {
-    int status = bmf_synth_write_csv(&s->synth, s->csv, err);
+    int status = check_csv_paths(s, err);
+    if (status == BMF_OK)
+        status = bmf_synth_write_csv(&s->synth, s->csv, err);
     if (status != BMF_OK)
         return status;
     bmf_output_print(output,
@@ -84,8 +108,6 @@ static int run_synth(const bmf_run *run, bmf_error *err)
     if (s->csv && bmf_options_given(&bmf_command_synth.syntax, run->given, "split-ratios"))
         return bmf_fail(err, BMF_ERR_USAGE, "--split-ratios goes with -o; text files are split by import");
     int status = bmf_synth_check(&s->synth, err);
-    if (status == BMF_OK)
-        status = bmf_path_check_output(s->common.json, true, err);
     if (status != BMF_OK)
         return status;
     return s->csv ? write_csv(s, run->output, err) : write_dataset(s, run->output, err);

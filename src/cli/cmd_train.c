@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/path.h"
 #include "cli/command.h"
 #include "cli/epochs.h"
 #include "cli/paths.h"
@@ -17,9 +18,16 @@ typedef struct settings {
     bmf_train_options train;
 } settings;
 
-/* In the order of the enums that receive them. */
-static const char *const contents[] = {"none", "concat", NULL};
-static const char *const merges[] = {"saturating", "average", "weighted", "sum", NULL};
+/* What can be trained; embed cannot. */
+static const char *content_word(int index)
+{
+    return index <= BMF_CONTENT_CONCAT ? bmf_content_mode_name((bmf_content_mode)index) : NULL;
+}
+
+static const char *merge_word(int index)
+{
+    return index < BMF_MERGE_RULES ? bmf_merge_rule_name((bmf_merge_rule)index) : NULL;
+}
 
 static const bmf_positional positionals[] = {
     {.name = "DATA.h5", .offset = offsetof(settings, dataset), .help = "data set that import or synth has written"},
@@ -29,7 +37,7 @@ static const bmf_positional positionals[] = {
 static const bmf_option options[] = {
     BMF_TEXT("output", "MODEL.h5", settings, model, "model to write: the best epoch, not the last", .letter = 'o',
              .required = true),
-    BMF_CHOICE("content", settings, train.content, contents,
+    BMF_CHOICE("content", settings, train.content, content_word,
                "how content enters: not at all, or one weight per user and feature"),
     BMF_INT("factors", "K", settings, train.factors, 1, 4096, "latent factors of a user and an item"),
     BMF_INT("epochs", "E", settings, train.epochs, 1, 1000000, "most epochs to run"),
@@ -51,7 +59,7 @@ static const bmf_option options[] = {
     BMF_INT("threads", "T", settings, train.threads, 1, BMF_THREADS_MAX,
             "threads per rank; with more than one, results differ a little from run to run",
             .default_text = BMF_THREADS_DEFAULT),
-    BMF_CHOICE("merge", settings, train.merge, merges, "how the item parameters of several ranks become one"),
+    BMF_CHOICE("merge", settings, train.merge, merge_word, "how the item parameters of several ranks become one"),
     BMF_INT("merges-per-epoch", "S", settings, train.merges_per_epoch, 1, 100000, "merges in an epoch"),
     BMF_INT("seed", "N", settings, train.seed, 0, INT64_MAX, "seed of the first values and orders"),
     BMF_TEXT("log-json", "FILE", settings, log,
@@ -131,23 +139,15 @@ static void observe(const bmf_epoch_record *record, bool best, void *context)
 /* Everything that would fail after hours is looked at now. */
 static int check_paths(const settings *s, bmf_error *err)
 {
-    const struct {
-        const char *path;
-        bool special;
-    } outputs[] = {{s->model, false}, {s->common.json, true}, {s->log, true}};
+    const bmf_path_use use[] = {
+        {"DATA.h5", s->dataset, BMF_PATH_INPUT},
+        {"-o", s->model, BMF_PATH_FILE},
+        {"--json", s->common.json, BMF_PATH_STREAM},
+        {"--log-json", s->log, BMF_PATH_STREAM},
+    };
     if (s->log && strcmp(s->log, "-") == 0)
         return bmf_fail(err, BMF_ERR_USAGE, "--log-json needs a file; epochs are printed to stdout anyway");
-    for (int i = 0; i < 3; i++) {
-        int status = bmf_path_check_output(outputs[i].path, outputs[i].special, err);
-        if (status == BMF_OK)
-            status = bmf_path_check_distinct(outputs[i].path, s->dataset, err);
-        for (int j = 0; j < i && status == BMF_OK && outputs[i].path; j++)
-            if (outputs[j].path && strcmp(outputs[i].path, outputs[j].path) == 0)
-                status = bmf_fail(err, BMF_ERR_USAGE, "two outputs have the same name, %s", outputs[i].path);
-        if (status != BMF_OK)
-            return status;
-    }
-    return BMF_OK;
+    return bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
 }
 
 /* On rank 0, before the work: checks the paths, reads the data set through once, so that damage anywhere in it is met
@@ -170,7 +170,7 @@ static int announce(const settings *s, int ranks, bmf_error *err)
     bmf_content_mode content = shape.features > 0 ? s->train.content : BMF_CONTENT_NONE;
     bmf_log_info("%s: %" PRId64 " users x %" PRId64 " items, %" PRId64 " train and %" PRId64 " val ratings, %" PRId64
                  " features; %d rank%s x %" PRId64 " thread%s, content %s, %" PRId64 " factors",
-                 bmf_path_base(s->dataset), shape.users, shape.items, shape.ratings[BMF_TRAIN], shape.ratings[BMF_VAL],
+                 bmf_base_name(s->dataset), shape.users, shape.items, shape.ratings[BMF_TRAIN], shape.ratings[BMF_VAL],
                  shape.features, ranks, ranks == 1 ? "" : "s", s->train.threads, s->train.threads == 1 ? "" : "s",
                  bmf_content_mode_name(content), s->train.factors);
     return BMF_OK;

@@ -22,7 +22,7 @@ typedef struct bmf_common {
 typedef struct bmf_run {
     void *settings;    /* of the command's own type */
     const bool *given; /* (options of the table) which were on the command line */
-    bmf_comm *comm;    /* parallel commands; NULL for the others */
+    bmf_comm *comm;    /* NULL where one process runs without MPI */
     bool root;         /* this process prints and writes: rank 0, or the only one */
     bmf_output *output;
 } bmf_run;
@@ -30,10 +30,11 @@ typedef struct bmf_run {
 typedef struct bmf_command {
     bmf_syntax syntax;
     size_t settings_size;
-    bool parallel; /* runs under mpirun; the others refuse to be one of several ranks */
+    bool parallel; /* the ranks share the work; without it rank 0 runs the command alone and the others wait */
     /* Fills zeroed settings with what holds when no option is given. */
     void (*defaults)(void *settings);
-    /* Does the work and prints the result. Returns a status; parallel commands the same one on every rank. */
+    /* Does the work and prints the result. Returns a status; parallel commands, which are Collective, the same one on
+     * every rank. */
     int (*run)(const bmf_run *run, bmf_error *err);
 } bmf_command;
 

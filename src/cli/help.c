@@ -43,7 +43,7 @@ static void format_default(const bmf_option *option, const void *defaults, char 
         snprintf(buffer, size, "%.10g", *(const double *)value);
         break;
     case BMF_OPTION_CHOICE:
-        snprintf(buffer, size, "%s", option->choices[*(const int *)value]);
+        snprintf(buffer, size, "%s", option->word(*(const int *)value));
         break;
     case BMF_OPTION_RATIOS:
         snprintf(buffer, size, "%.10g,%.10g,%.10g", ratio[0], ratio[1], ratio[2]);

@@ -48,7 +48,8 @@ static void print_help(FILE *stream)
         fprintf(stream, "  %-10s  %s\n", commands[i]->syntax.command, commands[i]->syntax.summary);
     fputs("\n"
           "blendmf COMMAND --help tells the options of a command, blendmf --version the version.\n"
-          "train and evaluate run alone or under mpirun: mpirun -n 4 blendmf train DATA.h5 -o MODEL.h5\n\n"
+          "Every command runs alone or under mpirun, where the processes of train and evaluate share the work:\n"
+          "mpirun -n 4 blendmf train DATA.h5 -o MODEL.h5\n\n"
           "Exit codes: 0 done, 2 usage, 3 bad input, 4 input/output, 5 memory, 6 diverged, 7 stopped on a signal\n"
           "after saving, 70 internal error.\n",
           stream);
@@ -114,12 +115,11 @@ static const bmf_command *find_command(const char *name)
     return NULL;
 }
 
-/* Starts MPI for a parallel command; makes sure that any other is alone. */
+/* Starts MPI for a command whose ranks share the work, and for any other if it is one of several. */
 static int start_ranks(const bmf_command *command, bmf_run *run, int *argc, char ***argv, bmf_error *err)
 {
-    if (!command->parallel) {
-        if (bmf_launcher_read(getenv).size > 1)
-            return bmf_fail(err, BMF_ERR_USAGE, "runs as one process; start it without mpirun");
+    if (!command->parallel && bmf_launcher_read(getenv).size <= 1) {
+        run->root = true;
         return BMF_OK;
     }
     int status = bmf_comm_start(argc, argv, &run->comm, err);
@@ -142,6 +142,17 @@ int bmf_run_share(const bmf_run *run, bmf_error *err)
     if (run->comm)
         bmf_comm_broadcast(run->comm, err, sizeof *err, 0);
     return err->status;
+}
+
+/* A command whose ranks do not share the work is run by rank 0, and the others wait for what it met. */
+static int run_on_ranks(const bmf_command *command, const bmf_run *run, bmf_error *err)
+{
+    if (command->parallel)
+        return command->run(run, err);
+    int status = run->root ? command->run(run, err) : BMF_OK;
+    if (status != BMF_OK)
+        bmf_fail(err, status, "%s", bmf_status_text(status)); /* unless it said more itself */
+    return bmf_run_share(run, err);
 }
 
 /* All ranks return what rank 0 met when it printed. */
@@ -168,7 +179,7 @@ static int run_command(const bmf_command *command, int argc, char **argv, void *
         status = start_ranks(command, &run, &argc, &argv, &err);
     if (status == BMF_OK) {
         choose_streams(&run, &output);
-        status = command->run(&run, &err);
+        status = run_on_ranks(command, &run, &err);
     }
     if (status == BMF_OK)
         status = finish_output(&run, &err);

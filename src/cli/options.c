@@ -20,9 +20,9 @@ static void join_choices(const bmf_option *option, char *buffer, size_t size)
 {
     size_t at = 0;
     buffer[0] = '\0';
-    for (int i = 0; option->choices[i] && at < size; i++) {
-        const char *separator = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";
-        int written = snprintf(buffer + at, size - at, "%s%s", separator, option->choices[i]);
+    for (int i = 0; option->word(i) && at < size; i++) {
+        const char *separator = i == 0 ? "" : option->word(i + 1) ? ", " : " or ";
+        int written = snprintf(buffer + at, size - at, "%s%s", separator, option->word(i));
         at += written > 0 ? (size_t)written : 0;
     }
 }
@@ -109,8 +109,8 @@ static int set_float(const bmf_option *option, const char *value, double *out, b
 
 static int set_choice(const bmf_option *option, const char *value, int *out, bmf_error *err)
 {
-    for (int i = 0; option->choices[i]; i++) {
-        if (strcmp(option->choices[i], value) == 0) {
+    for (int i = 0; option->word(i); i++) {
+        if (strcmp(option->word(i), value) == 0) {
             *out = i;
             return BMF_OK;
         }

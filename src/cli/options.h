@@ -28,11 +28,11 @@ typedef struct bmf_option {
     char letter;         /* short name, or 0 */
     const char *metavar; /* name of the value in --help; NULL for flags and choices */
     bmf_option_kind kind;
-    size_t offset;              /* of the field in the command's settings */
-    int64_t at_least, at_most;  /* INT; INT64_MAX: no upper bound worth naming */
-    double low, high;           /* FLOAT; infinite: no bound */
-    bool above_low, below_high; /* FLOAT: the bound itself is not allowed */
-    const char *const *choices; /* CHOICE: NULL at its end */
+    size_t offset;                  /* of the field in the command's settings */
+    int64_t at_least, at_most;      /* INT; INT64_MAX: no upper bound worth naming */
+    double low, high;               /* FLOAT; infinite: no bound */
+    bool above_low, below_high;     /* FLOAT: the bound itself is not allowed */
+    const char *(*word)(int value); /* CHOICE: the word for a value of the enum, from 0 on; NULL past the last one */
     bool required;
     const char *default_text; /* shown instead of the field's own value */
     const char *help;
@@ -53,10 +53,13 @@ typedef struct bmf_option {
             ##__VA_ARGS__)
 #define BMF_FLOAT(name_, metavar_, type, field_, low_, high_, help_, ...)                                              \
     BMF_ROW(BMF_OPTION_FLOAT, name_, metavar_, type, field_, help_, .low = low_, .high = high_, ##__VA_ARGS__)
-#define BMF_CHOICE(name_, type, field_, words, help_, ...)                                                             \
-    BMF_ROW(BMF_OPTION_CHOICE, name_, NULL, type, field_, help_, .choices = words, ##__VA_ARGS__)
+#define BMF_CHOICE(name_, type, field_, word_, help_, ...)                                                             \
+    BMF_ROW(BMF_OPTION_CHOICE, name_, NULL, type, field_, help_, .word = word_, ##__VA_ARGS__)
 #define BMF_RATIOS(name_, metavar_, type, field_, help_, ...)                                                          \
     BMF_ROW(BMF_OPTION_RATIOS, name_, metavar_, type, field_, help_, ##__VA_ARGS__)
+
+/* The body of such a function over an array of words. */
+#define BMF_WORD_AT(words, index) ((size_t)(index) < sizeof(words) / sizeof *(words) ? (words)[index] : NULL)
 
 /* An argument without a dash; all are required. */
 typedef struct bmf_positional {

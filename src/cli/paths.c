@@ -7,18 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "store/atomic_file.h"
-
-const char *bmf_path_base(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 /* The directory that holds path; false if it does not fit. */
 static bool directory_of(const char *path, char directory[PATH_MAX])
 {
-    const char *base = bmf_path_base(path);
+    const char *base = bmf_base_name(path);
     size_t length = (size_t)(base - path);
     if (length >= PATH_MAX)
         return false;
@@ -31,12 +26,16 @@ static bool directory_of(const char *path, char directory[PATH_MAX])
     return true;
 }
 
-int bmf_path_check_output(const char *path, bool special, bmf_error *err)
+static bool is_stdout(const bmf_path_use *use)
+{
+    return use->role == BMF_PATH_STREAM && strcmp(use->path, "-") == 0;
+}
+
+/* Can a file be put at this path? Devices and pipes can be written by a stream only. */
+static int check_output(const char *path, bool special, bmf_error *err)
 {
     struct stat info;
     char directory[PATH_MAX];
-    if (!path || (special && strcmp(path, "-") == 0))
-        return BMF_OK;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         if (special && !S_ISDIR(info.st_mode))
             return BMF_OK;
@@ -54,14 +53,50 @@ int bmf_path_check_output(const char *path, bool special, bmf_error *err)
     return BMF_OK;
 }
 
-int bmf_path_check_distinct(const char *path, const char *input, bmf_error *err)
+/* Files that are there are compared themselves, so that links count; others by their directory and name in it. */
+static bool same_file(const char *a, const char *b)
 {
-    struct stat a, b;
-    if (!path || !input || stat(path, &a) != 0 || stat(input, &b) != 0)
+    struct stat at, bt;
+    char directory[PATH_MAX];
+    bool there = stat(a, &at) == 0;
+    if ((stat(b, &bt) == 0) != there)
+        return false;
+    if (there)
+        return at.st_dev == bt.st_dev && at.st_ino == bt.st_ino && (S_ISREG(at.st_mode) || S_ISDIR(at.st_mode));
+    if (strcmp(bmf_base_name(a), bmf_base_name(b)) != 0)
+        return false;
+    if (!directory_of(a, directory) || stat(directory, &at) != 0 || !directory_of(b, directory) ||
+        stat(directory, &bt) != 0)
+        return false;
+    return at.st_dev == bt.st_dev && at.st_ino == bt.st_ino;
+}
+
+static int check_pair(const bmf_path_use *a, const bmf_path_use *b, bmf_error *err)
+{
+    if (!a->path || !b->path || is_stdout(a) || is_stdout(b))
         return BMF_OK;
-    if (a.st_dev != b.st_dev || a.st_ino != b.st_ino || !S_ISREG(a.st_mode))
+    if ((a->role == BMF_PATH_INPUT && b->role == BMF_PATH_INPUT) || !same_file(a->path, b->path))
         return BMF_OK;
-    return bmf_fail(err, BMF_ERR_USAGE, "the output %s is the input %s; give it another name", path, input);
+    if (a->role != BMF_PATH_INPUT && b->role != BMF_PATH_INPUT)
+        return bmf_fail(err, BMF_ERR_USAGE, "%s %s and %s %s name the same file; give one of them another name",
+                        a->option, a->path, b->option, b->path);
+    const bmf_path_use *input = a->role == BMF_PATH_INPUT ? a : b, *output = input == a ? b : a;
+    return bmf_fail(err, BMF_ERR_USAGE, "%s %s would replace the input %s (%s); give it another name", output->option,
+                    output->path, input->path, input->option);
+}
+
+int bmf_path_check_outputs(const bmf_path_use *use, int count, bmf_error *err)
+{
+    int status = BMF_OK;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < i && status == BMF_OK; j++)
+            status = check_pair(&use[j], &use[i], err);
+    for (int i = 0; i < count && status == BMF_OK; i++) {
+        bool checked = use[i].role == BMF_PATH_FILE || use[i].role == BMF_PATH_STREAM;
+        if (use[i].path && checked && !is_stdout(&use[i]))
+            status = check_output(use[i].path, use[i].role == BMF_PATH_STREAM, err);
+    }
+    return status;
 }
 
 long long bmf_path_bytes(const char *path)
@@ -92,11 +127,13 @@ int bmf_path_write_line(const char *path, const char *text, bmf_error *err)
         return write_through(path, text, err);
     bmf_atomic_file file;
     int status = bmf_atomic_file_create(&file, path, err);
-    if (status == BMF_OK && dprintf(file.fd, "%s\n", text) < 0) {
+    if (status != BMF_OK)
+        return bmf_context(err, "cannot write %s", path);
+    if (dprintf(file.fd, "%s\n", text) < 0) {
         status = fail_writing(path, err);
         bmf_atomic_file_abandon(&file);
+        return status;
     }
-    if (status == BMF_OK)
-        status = bmf_atomic_file_commit(&file, err);
-    return status;
+    status = bmf_atomic_file_commit(&file, err);
+    return status == BMF_OK ? BMF_OK : bmf_context(err, "cannot write %s", path);
 }

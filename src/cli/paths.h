@@ -6,19 +6,29 @@
 
 #include "base/error.h"
 
-/* BMF_ERR_IO if no file can be put at `path`: its directory is missing or not writable, or something that is no regular
- * file is in its place (devices and pipes are fine if `special`). NULL, and "-" if `special`, are fine. Local. */
-int bmf_path_check_output(const char *path, bool special, bmf_error *err);
+/* What a command does with a path. */
+typedef enum bmf_path_role {
+    BMF_PATH_INPUT,  /* read, and never to be replaced */
+    BMF_PATH_FILE,   /* a regular file, replaced atomically */
+    BMF_PATH_STREAM, /* the same, but devices, pipes and "-" for stdout will do */
+    BMF_PATH_MADE    /* written by a module that looks itself whether it can be */
+} bmf_path_role;
 
-/* BMF_ERR_USAGE if the output `path` is the file `input` (either may be NULL). Local. */
-int bmf_path_check_distinct(const char *path, const char *input, bmf_error *err);
+/* A path of a command line; strings are borrowed. */
+typedef struct bmf_path_use {
+    const char *option; /* as messages name it: "-o", "--json", "DATA.h5" */
+    const char *path;   /* NULL: not given */
+    bmf_path_role role;
+} bmf_path_use;
+
+/* Everything about output paths that would fail after the work, or destroy something with it. BMF_ERR_USAGE if two outputs,
+ * or an output and an input, are one file, by whatever names. BMF_ERR_IO if no file can be put where one is wanted: its
+ * directory is missing or not writable, or something of another kind is in its place. Local. */
+int bmf_path_check_outputs(const bmf_path_use *use, int count, bmf_error *err);
 
 /* Writes text and a line feed to a temporary name beside path, fsyncs, renames; straight into devices and pipes. Nothing
  * is left behind on failure (BMF_ERR_IO). Local. */
 int bmf_path_write_line(const char *path, const char *text, bmf_error *err);
-
-/* The part behind the last '/'; borrowed from path. */
-const char *bmf_path_base(const char *path);
 
 /* Size of a file in bytes; −1 if it cannot be told. */
 long long bmf_path_bytes(const char *path);

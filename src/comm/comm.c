@@ -188,7 +188,8 @@ void bmf_comm_barrier(bmf_comm *comm)
 int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err)
 {
     /* The lowest failing rank, and whether everybody failed: a failure of all is nobody's in particular. */
-    int mine[2] = {status == BMF_OK ? comm->size : comm->rank, status == BMF_OK ? 0 : 1}, first = comm->size, failed = 0;
+    int mine[2] = {status == BMF_OK ? comm->size : comm->rank, status == BMF_OK ? 0 : 1}, first = comm->size,
+        failed = 0;
     MPI_Allreduce(&mine[0], &first, 1, MPI_INT, MPI_MIN, comm->comm);
     if (first == comm->size)
         return BMF_OK;

@@ -10,8 +10,8 @@
 
 typedef struct bmf_comm bmf_comm;
 
-/* Starts MPI (FUNNELED), duplicates the world and compares its size with what the launcher promised (SLURM_NTASKS within
- * a step, OMPI_COMM_WORLD_SIZE, PMI_SIZE): N single-rank jobs where one of N was meant are refused, BMF_ERR_USAGE. */
+/* Starts MPI (FUNNELED), duplicates the world and compares its size with what the launcher promised (OMPI_COMM_WORLD_SIZE,
+ * SLURM_STEP_NUM_TASKS within a step, PMI_SIZE): N single-rank jobs where one of N was meant are refused, BMF_ERR_USAGE. */
 int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err);
 
 /* A communicator of the ranks that pass the same group, in the order they have here. Collective over `comm`; end it with
@@ -29,8 +29,8 @@ int bmf_comm_rank(const bmf_comm *comm);
 int bmf_comm_size(const bmf_comm *comm);
 
 /* Collective. Every rank passes its status and report; all return the same: BMF_OK if all are, else the status and text
- * of the lowest failing rank (its text gets "rank R: " in front when there is more than one rank and they did not all
- * report the same sentence). Call it before anyone acts on something that may have failed on one rank only. */
+ * of the lowest failing rank (with "rank R: " in front
+ * unless every rank failed). Call it before anyone acts on something that may have failed on one rank only. */
 int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err);
 
 /* Collective, in place, cut into messages below INT_MAX elements. Same result on every rank. */

@@ -18,9 +18,16 @@ void bmf_catalogue_clear(bmf_catalogue *catalogue);
  * the caller, is where item i of `rated` is now. Local. */
 int bmf_catalogue_extend(bmf_catalogue *catalogue, const bmf_ids *rated, int32_t *rated_map, bmf_error *err);
 
-/* One document an item: its genres, then its tags in file order, between single blanks. tags_path may be NULL. Tags
- * of items not in the catalogue are counted in *unknown_tags, with a warning. Local. */
-int bmf_catalogue_documents(const bmf_catalogue *catalogue, const char *tags_path, int threads, bmf_strings *documents,
+typedef struct bmf_tags_source {
+    const char *path;                 /* borrowed; NULL: no tags */
+    int64_t max_bad_lines, bad_lines; /* allowed in all; skipped already in other files */
+    int threads;
+} bmf_tags_source;
+
+/* One document an item: its genres, then its tags in file order, between single blanks. A tag of an item not in the
+ * catalogue is a bad line: skipped, counted in *unknown_tags and warned about (the first ten) while bad lines are
+ * allowed, then BMF_ERR_INPUT with file and line. Local. */
+int bmf_catalogue_documents(const bmf_catalogue *catalogue, const bmf_tags_source *tags, bmf_strings *documents,
                             int64_t *unknown_tags, bmf_error *err);
 
 #endif

@@ -8,9 +8,10 @@
 
 typedef struct bmf_csr {
     int64_t rows, columns;
-    int64_t *indptr;  /* (rows + 1), from 0, not descending */
-    int32_t *indices; /* (indptr[rows]), each in 0 .. columns − 1; strictly ascending within a row of a content matrix */
-    float *data;      /* (indptr[rows]) */
+    int64_t *indptr; /* (rows + 1), from 0, not descending */
+    int32_t
+        *indices; /* (indptr[rows]), each in 0 .. columns − 1; strictly ascending within a row of a content matrix */
+    float *data;  /* (indptr[rows]) */
 } bmf_csr;
 
 /* Entries stored: indptr[rows]; 0 for {0}. */

@@ -22,24 +22,25 @@ void bmf_content_clear(bmf_content *content);
 
 /* How a data set was made: kept as attributes of /import. Strings are owned. */
 typedef struct bmf_import_record {
-    char source[256];     /* base name of the ratings file, or "synthetic" */
-    char format[16];      /* csv, dat, tsv, synth */
-    char split[16];       /* temporal, random, none */
+    char source[256]; /* base name of the ratings file, or "synthetic" */
+    char format[16];  /* csv, dat, tsv, synth */
+    char split[16];   /* temporal, random, none */
     double split_ratio[BMF_SPLITS];
     char duplicates[16];  /* last, first, mean, error */
     double cold_items;    /* fraction of items held out */
-    int64_t max_features; /* 0: no limit */
+    int64_t max_features; /* most terms kept; 0: content off, or no limit in synthetic data */
     int64_t seed;
-    int64_t bad_lines;    /* skipped */
-    int64_t duplicate_ratings;
-    int64_t unknown_tags; /* tags for items not in the catalogue */
+    int64_t ratings_read;      /* good lines of ratings, before duplicates were merged */
+    int64_t bad_lines;         /* of ratings, skipped */
+    int64_t duplicate_ratings; /* merged into others: the splits hold ratings_read less these */
+    int64_t unknown_tags;      /* lines of tags skipped: for items neither in the catalogue nor rated */
 } bmf_import_record;
 
 typedef struct bmf_dataset {
-    bmf_ids users, items;         /* m users with at least one rating; n items of the catalogue, rated or not */
-    bmf_strings title;            /* (n), empty strings where unknown; or count 0 */
+    bmf_ids users, items;          /* m users with at least one rating; n items of the catalogue, rated or not */
+    bmf_strings title;             /* (n), empty strings where unknown; or count 0 */
     bmf_ratings split[BMF_SPLITS]; /* each m × n, by user, a user's ratings in order of time */
-    bmf_content content;          /* n × F; F may be 0 */
+    bmf_content content;           /* n × F; F may be 0 */
     bmf_import_record import;
 } bmf_dataset;
 

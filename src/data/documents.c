@@ -7,6 +7,8 @@
 #include "data/table_reader.h"
 #include "data/values.h"
 
+#define MOST_WARNINGS 10
+
 /* Tags in file order with the items they are for. */
 typedef struct tag_rows {
     bmf_strings text;
@@ -14,8 +16,32 @@ typedef struct tag_rows {
     int64_t capacity, unknown;
 } tag_rows;
 
-/* Index of the record's item, −1 if it is none of `items`. */
-static int find_item(bmf_table_reader *table, const bmf_ids *items, tag_rows *rows, int64_t *out, bmf_error *err)
+/* Counts a tag of an item nobody knows, or refuses it: the message lacks file and line, as others of a record do. */
+static int judge_unknown(const bmf_table_reader *table, const bmf_tags_source *source, const bmf_field *id,
+                         tag_rows *rows, bmf_error *err)
+{
+    int length = id->length < 60 ? (int)id->length : 60;
+    int64_t allowed = source->max_bad_lines;
+    if (allowed == 0)
+        return bmf_fail(err, BMF_ERR_INPUT,
+                        "tag for item \"%.*s\", which is neither in the file of items nor rated; only those may have "
+                        "tags (--max-bad-lines N skips up to N such lines)",
+                        length, id->text);
+    if (source->bad_lines + rows->unknown >= allowed)
+        return bmf_fail(err, BMF_ERR_INPUT,
+                        "tag for item \"%.*s\", which is neither in the file of items nor rated; only those may have "
+                        "tags (bad line number %" PRId64 ", %" PRId64 " allowed by --max-bad-lines)",
+                        length, id->text, allowed + 1, allowed);
+    if (rows->unknown++ < MOST_WARNINGS)
+        bmf_log_warning("%s:%" PRId64
+                        ": tag for item \"%.*s\", which is neither in the file of items nor rated; line skipped",
+                        table->file.path, bmf_table_line(table), length, id->text);
+    return BMF_OK;
+}
+
+/* Index of the record's item, −1 if it is none of `items` and the line is to be skipped. */
+static int find_item(bmf_table_reader *table, const bmf_ids *items, const bmf_tags_source *source, tag_rows *rows,
+                     int64_t *out, bmf_error *err)
 {
     bmf_field id;
     int64_t number;
@@ -28,17 +54,15 @@ static int find_item(bmf_table_reader *table, const bmf_ids *items, tag_rows *ro
         return status;
     *out =
         items->kind == BMF_ID_INT64 ? bmf_ids_find_number(items, number) : bmf_ids_find_text(items, id.text, id.length);
-    if (*out < 0 && rows->unknown++ == 0)
-        bmf_log_warning("%s:%" PRId64 ": tag for item \"%.*s\", which is neither in the catalogue nor rated",
-                        table->file.path, bmf_table_line(table), id.length < 60 ? (int)id.length : 60, id.text);
-    return BMF_OK;
+    return *out < 0 ? judge_unknown(table, source, &id, rows, err) : BMF_OK;
 }
 
-static int add_tag(bmf_table_reader *table, const bmf_ids *items, tag_rows *rows, bmf_error *err)
+static int add_tag(bmf_table_reader *table, const bmf_ids *items, const bmf_tags_source *source, tag_rows *rows,
+                   bmf_error *err)
 {
     int64_t item = -1;
     bmf_field text;
-    int status = find_item(table, items, rows, &item, err);
+    int status = find_item(table, items, source, rows, &item, err);
     if (status == BMF_OK)
         status = bmf_table_field(table, BMF_COLUMN_TAG, &text, err);
     if (status == BMF_OK && item >= 0)
@@ -54,19 +78,19 @@ static int add_tag(bmf_table_reader *table, const bmf_ids *items, tag_rows *rows
     return BMF_OK;
 }
 
-static int read_tags(const char *path, const bmf_ids *items, int threads, tag_rows *rows, bmf_error *err)
+static int read_tags(const bmf_tags_source *source, const bmf_ids *items, tag_rows *rows, bmf_error *err)
 {
     bmf_table_reader table;
     bool more = true;
-    int status = bmf_table_open(path, BMF_TABLE_TAGS, threads, &table, err);
+    int status = bmf_table_open(source->path, BMF_TABLE_TAGS, source->threads, &table, err);
     while (status == BMF_OK && more) {
         status = bmf_table_next(&table, &more, err);
         if (status == BMF_OK && more)
-            status = add_tag(&table, items, rows, err);
+            status = add_tag(&table, items, source, rows, err);
     }
     bmf_table_close(&table);
-    if (status == BMF_OK && rows->unknown > 1)
-        bmf_log_warning("%s: %" PRId64 " tags in all are for unknown items; they are left out", path, rows->unknown);
+    if (status == BMF_OK && rows->unknown > MOST_WARNINGS)
+        bmf_log_warning("%s: %" PRId64 " tags of unknown items skipped in all", source->path, rows->unknown);
     return status;
 }
 
@@ -125,13 +149,13 @@ static int write_documents(const bmf_catalogue *catalogue, const tag_rows *rows,
     return status;
 }
 
-int bmf_catalogue_documents(const bmf_catalogue *catalogue, const char *tags_path, int threads, bmf_strings *documents,
+int bmf_catalogue_documents(const bmf_catalogue *catalogue, const bmf_tags_source *tags, bmf_strings *documents,
                             int64_t *unknown_tags, bmf_error *err)
 {
     tag_rows rows = {0};
     tag_lists lists = {0};
     bmf_strings_init(documents);
-    int status = tags_path ? read_tags(tags_path, &catalogue->items, threads, &rows, err) : BMF_OK;
+    int status = tags->path ? read_tags(tags, &catalogue->items, &rows, err) : BMF_OK;
     *unknown_tags = rows.unknown;
     if (status == BMF_OK)
         status = bucket_tags(&rows, catalogue->items.count, &lists, err);

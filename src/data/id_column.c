@@ -10,8 +10,8 @@
 
 int bmf_id_column_create(bmf_id_column *column, bmf_id_kind kind, bool wide, int64_t rows, bmf_error *err)
 {
-    *column = (bmf_id_column){.kind = kind, .wide = wide, .rows = rows};
-    if (wide)
+    *column = (bmf_id_column){.kind = kind, .wide = wide && kind == BMF_ID_INT64, .rows = rows};
+    if (column->wide)
         column->number = bmf_alloc(rows, sizeof *column->number, "ids", err);
     else
         column->narrow = bmf_alloc(rows, sizeof *column->narrow, "ids", err);
@@ -231,7 +231,7 @@ static int map_strings(bmf_id_column *column, const bmf_id_piece *piece, int pie
     }
     if (status == BMF_OK) {
         ids->count = ids->text.count;
-        int32_t *index = index_array(column, err);
+        int32_t *index = (int32_t *)column->narrow; /* strings are never wide: their numbers become indices in place */
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
         for (int p = 0; p < pieces; p++)
             for (int64_t row = piece[p].first; row < piece[p].first + piece[p].count; row++)

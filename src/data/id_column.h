@@ -24,6 +24,7 @@ typedef struct bmf_id_piece {
     bmf_string_set text;  /* kind string */
 } bmf_id_piece;
 
+/* `wide` counts for numbers only: a string's number in its piece always fits 32 bits. */
 int bmf_id_column_create(bmf_id_column *column, bmf_id_kind kind, bool wide, int64_t rows, bmf_error *err);
 void bmf_id_column_clear(bmf_id_column *column);
 

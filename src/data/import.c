@@ -1,13 +1,13 @@
 #include "data/import.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "data/catalogue.h"
 #include "data/grouped.h"
 #include "data/ratings_reader.h"
@@ -19,21 +19,6 @@
 bmf_import_options bmf_import_defaults(void)
 {
     return (bmf_import_options){.split_ratio = {0.7, 0.15, 0.15}, .max_features = 5000, .seed = 1};
-}
-
-static int check_ratios(const double ratio[BMF_SPLITS], bmf_error *err)
-{
-    double sum = 0;
-    for (int s = 0; s < BMF_SPLITS; s++) {
-        if (!(ratio[s] >= 0 && ratio[s] <= 1))
-            return bmf_fail(err, BMF_ERR_USAGE, "split ratio %g (%s) is not between 0 and 1", ratio[s],
-                            bmf_split_name((bmf_split)s));
-        sum += ratio[s];
-    }
-    if (fabs(sum - 1) > 1e-9)
-        return bmf_fail(err, BMF_ERR_USAGE, "split ratios %g,%g,%g add up to %.10g, they must add up to 1", ratio[0],
-                        ratio[1], ratio[2], sum);
-    return BMF_OK;
 }
 
 static int check_options(const bmf_import_options *options, bmf_error *err)
@@ -49,15 +34,14 @@ static int check_options(const bmf_import_options *options, bmf_error *err)
     if (options->threads < 0 || options->threads > 4096)
         return bmf_fail(err, BMF_ERR_USAGE, "%" PRId64 " threads are not possible; 0 (automatic) to 4096 are",
                         options->threads);
-    return check_ratios(options->split_ratio, err);
+    return bmf_split_check_ratios(options->split_ratio, err);
 }
 
 static void record_options(const bmf_import_options *options, const char *format, bmf_import_record *record)
 {
     static const char *const splits[] = {"temporal", "random", "none"};
     static const char *const duplicates[] = {"last", "first", "mean", "error"};
-    const char *slash = strrchr(options->ratings_path, '/');
-    snprintf(record->source, sizeof record->source, "%s", slash ? slash + 1 : options->ratings_path);
+    snprintf(record->source, sizeof record->source, "%s", bmf_base_name(options->ratings_path));
     snprintf(record->format, sizeof record->format, "%s", format);
     snprintf(record->split, sizeof record->split, "%s", splits[options->split]);
     snprintf(record->duplicates, sizeof record->duplicates, "%s", duplicates[options->duplicates]);
@@ -90,10 +74,6 @@ static void warn(const bmf_import_options *options, const bmf_raw_ratings *raw, 
     if (duplicates > 0)
         bmf_log_warning("%s: %" PRId64 " rating%s repeat a (user, item) pair; %s", options->ratings_path, duplicates,
                         duplicates == 1 ? "" : "s", outcome[options->duplicates]);
-    if (raw->users.count == 1)
-        bmf_log_warning("%s: all ratings are by one user; nothing can be learned from others", options->ratings_path);
-    if (raw->items.count == 1)
-        bmf_log_warning("%s: all ratings are of one item; there is nothing to choose from", options->ratings_path);
     if (!raw->timestamp && options->split == BMF_SPLIT_TEMPORAL)
         bmf_log_warning("%s: no timestamps; the order of the file stands for time", options->ratings_path);
 }
@@ -117,6 +97,19 @@ static void clear_state(import_state *state)
     bmf_free(state->item_map);
 }
 
+/* One user has nobody to learn from, and one item leaves nothing to choose. */
+static int check_variety(const char *path, const bmf_raw_ratings *raw, bmf_error *err)
+{
+    char id[24];
+    if (raw->users.count < 2)
+        return bmf_fail(err, BMF_ERR_INPUT, "%s: all ratings are by user %s; ratings by at least 2 users are needed",
+                        path, bmf_ids_print(&raw->users, 0, id));
+    if (raw->items.count < 2)
+        return bmf_fail(err, BMF_ERR_INPUT, "%s: all ratings are of item %s; ratings of at least 2 items are needed",
+                        path, bmf_ids_print(&raw->items, 0, id));
+    return BMF_OK;
+}
+
 static int read_ratings(const bmf_import_options *options, import_state *state, bmf_import_record *record,
                         bmf_error *err)
 {
@@ -127,8 +120,11 @@ static int read_ratings(const bmf_import_options *options, import_state *state, 
     int status = bmf_ratings_reader_open(&source, &state->reader, err);
     if (status == BMF_OK)
         status = bmf_ratings_reader_read(state->reader, &state->raw, err);
+    if (status == BMF_OK)
+        status = check_variety(options->ratings_path, &state->raw, err);
     if (status == BMF_OK) {
         record_options(options, bmf_ratings_reader_format(state->reader), record);
+        record->ratings_read = state->raw.count;
         record->bad_lines = bmf_ratings_reader_bad_lines(state->reader);
         state->threads = state->raw.count > FEW_RATINGS ? state->threads : 1;
     }
@@ -175,8 +171,11 @@ static int build_content(const bmf_import_options *options, import_state *state,
     bmf_strings documents = {0};
     if (options->max_features == 0 || (!options->items_path && !options->tags_path))
         return BMF_OK;
-    int status = bmf_catalogue_documents(&state->catalogue, options->tags_path, state->threads, &documents,
-                                         &out->import.unknown_tags, err);
+    bmf_tags_source tags = {.path = options->tags_path,
+                            .max_bad_lines = options->max_bad_lines,
+                            .bad_lines = out->import.bad_lines,
+                            .threads = state->threads};
+    int status = bmf_catalogue_documents(&state->catalogue, &tags, &documents, &out->import.unknown_tags, err);
     if (status == BMF_OK)
         status = bmf_tfidf_build(&documents, options->max_features, &out->content, err);
     bmf_strings_clear(&documents);

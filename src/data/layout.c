@@ -47,15 +47,18 @@ bmf_dialect bmf_layout_sniff(const bmf_text_file *file)
 {
     const char *newline = memchr(file->text, '\n', (size_t)file->size);
     const char *end = newline ? newline : file->text + file->size;
+    const char *tab = memchr(file->text, '\t', (size_t)(end - file->text));
+    const char *colons = memmem(file->text, (size_t)(end - file->text), "::", 2);
+    const char *bar = memchr(file->text, '|', (size_t)(end - file->text));
     int bars = 0;
-    for (const char *at = file->text; at < end; at++) {
+    for (const char *at = bar; at && at < end; at++)
         bars += *at == '|';
-        if (*at == ':' && at + 1 < end && at[1] == ':')
-            return BMF_DIALECT_DAT; /* no header of a csv holds a "::" */
-    }
-    if (bars == UITEM_FIELDS - 1)
+    /* The first field is an id: what follows it separates, what comes later may be text. */
+    if (bars == UITEM_FIELDS - 1 && (!tab || bar < tab) && (!colons || bar < colons))
         return BMF_DIALECT_BAR;
-    return memchr(file->text, '\t', (size_t)(end - file->text)) ? BMF_DIALECT_TSV : BMF_DIALECT_CSV;
+    if (colons && (!tab || colons < tab))
+        return BMF_DIALECT_DAT; /* no header of a csv holds a "::" */
+    return tab ? BMF_DIALECT_TSV : BMF_DIALECT_CSV;
 }
 
 /* The column a header's field names, or BMF_COLUMNS. */

@@ -27,7 +27,7 @@ typedef struct bmf_layout {
     bool header;
 } bmf_layout;
 
-/* The dialect that the first line of a file speaks. Pure. */
+/* The dialect that the first line of a file speaks: the first separator on it decides. Pure. */
 bmf_dialect bmf_layout_sniff(const bmf_text_file *file);
 
 /* Reads the header, if the dialect has one, and finds the columns of `table`. csv: a header is required, names in any

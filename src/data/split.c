@@ -20,6 +20,21 @@ void bmf_split_counts(int64_t count, const double ratio[BMF_SPLITS], int64_t out
     out[BMF_TEST] = count - val_end;
 }
 
+int bmf_split_check_ratios(const double ratio[BMF_SPLITS], bmf_error *err)
+{
+    double sum = 0;
+    for (int s = 0; s < BMF_SPLITS; s++) {
+        if (!(ratio[s] >= 0 && ratio[s] <= 1))
+            return bmf_fail(err, BMF_ERR_USAGE, "--split-ratios: %g for %s must be 0 to 1", ratio[s],
+                            bmf_split_name((bmf_split)s));
+        sum += ratio[s];
+    }
+    if (fabs(sum - 1) > 1e-9)
+        return bmf_fail(err, BMF_ERR_USAGE, "--split-ratios: %g, %g, %g add up to %.12g, they must add up to 1",
+                        ratio[0], ratio[1], ratio[2], sum);
+    return BMF_OK;
+}
+
 /* Sifts draws down a max-heap: the root is the largest of the smallest `size`. */
 static void sift(int64_t *heap, const uint64_t *draw, int64_t size, int64_t at)
 {

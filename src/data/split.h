@@ -8,6 +8,9 @@
  * val, the rest test, in double arithmetic as written. A last ratio of 0 leaves nothing to test by rounding. Pure. */
 void bmf_split_counts(int64_t count, const double ratio[BMF_SPLITS], int64_t out[BMF_SPLITS]);
 
+/* BMF_ERR_USAGE naming --split-ratios and the value unless each is 0 to 1 and the sum is 1 within 1e-9. Pure. */
+int bmf_split_check_ratios(const double ratio[BMF_SPLITS], bmf_error *err);
+
 typedef struct bmf_split_rule {
     bmf_split_kind kind; /* temporal: by position in the user's order; random: by a seeded shuffle; none: all train */
     double ratio[BMF_SPLITS];

@@ -55,21 +55,6 @@ static int check_total(const bmf_synth_options *o, bmf_error *err)
     return BMF_OK;
 }
 
-static int check_ratios(const double ratio[BMF_SPLITS], bmf_error *err)
-{
-    double sum = 0;
-    for (int s = 0; s < BMF_SPLITS; s++) {
-        if (!(ratio[s] >= 0 && ratio[s] <= 1))
-            return bmf_fail(err, BMF_ERR_USAGE, "--split-ratios: %g for %s must be 0 to 1", ratio[s],
-                            bmf_split_name((bmf_split)s));
-        sum += ratio[s];
-    }
-    if (fabs(sum - 1) > 1e-9)
-        return bmf_fail(err, BMF_ERR_USAGE, "--split-ratios: %g, %g, %g add up to %.12g, they must add up to 1",
-                        ratio[0], ratio[1], ratio[2], sum);
-    return BMF_OK;
-}
-
 int bmf_synth_check(const bmf_synth_options *o, bmf_error *err)
 {
     int status = check_range("--users", o->users, 1, INT64_C(1) << 40, err);
@@ -84,7 +69,7 @@ int bmf_synth_check(const bmf_synth_options *o, bmf_error *err)
     if (status == BMF_OK && !(o->noise >= 0 && o->noise <= 5))
         status = bmf_fail(err, BMF_ERR_USAGE, "--noise %g: must be 0 to 5 stars", o->noise);
     if (status == BMF_OK)
-        status = check_ratios(o->split_ratio, err);
+        status = bmf_split_check_ratios(o->split_ratio, err);
     return status;
 }
 
@@ -452,6 +437,17 @@ static int fill_content(const bmf_synth_plan *plan, bmf_dataset *out, bmf_error 
     return status;
 }
 
+/* A data set numbers its users with 32 bits; text does not care. */
+static int check_dataset(const bmf_synth_options *options, bmf_error *err)
+{
+    int status = bmf_synth_check(options, err);
+    if (status == BMF_OK && options->users > INT32_MAX)
+        status = bmf_fail(err, BMF_ERR_USAGE,
+                          "--users %" PRId64 ": a data set holds at most %" PRId32 " users; --csv writes more",
+                          options->users, INT32_MAX);
+    return status;
+}
+
 int bmf_synth(const bmf_synth_options *options, bmf_dataset *out, bmf_error *err)
 {
     bmf_synth_plan plan = {0};
@@ -459,9 +455,12 @@ int bmf_synth(const bmf_synth_options *options, bmf_dataset *out, bmf_error *err
                                     .format = "synth",
                                     .split = "temporal",
                                     .duplicates = "error",
-                                    .seed = (int64_t)options->seed}};
+                                    .seed = (int64_t)options->seed,
+                                    .ratings_read = options->ratings}};
     memcpy(out->import.split_ratio, options->split_ratio, sizeof options->split_ratio);
-    int status = bmf_synth_plan_create(options, &plan, err);
+    int status = check_dataset(options, err);
+    if (status == BMF_OK)
+        status = bmf_synth_plan_create(options, &plan, err);
     if (status == BMF_OK)
         status = number_ids(&out->users, options->users, err);
     if (status == BMF_OK)

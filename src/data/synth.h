@@ -6,10 +6,11 @@
 #include "data/dataset.h"
 
 typedef struct bmf_synth_options {
-    int64_t users, items, ratings; /* ratings: the total wanted; met exactly unless users × items is smaller (an error) */
-    int64_t factors;               /* of the truth */
-    int64_t features;              /* genres and tags that the items carry; 0: no content */
-    double noise;                  /* standard deviation of what no model can explain, in stars */
+    int64_t users, items,
+        ratings;      /* ratings: the total wanted; met exactly unless users × items is smaller (an error) */
+    int64_t factors;  /* of the truth */
+    int64_t features; /* genres and tags that the items carry; 0: no content */
+    double noise;     /* standard deviation of what no model can explain, in stars */
     double split_ratio[BMF_SPLITS];
     uint64_t seed;
 } bmf_synth_options;
@@ -19,7 +20,8 @@ bmf_synth_options bmf_synth_defaults(void);
 /* BMF_ERR_USAGE naming the first option out of range. Pure. */
 int bmf_synth_check(const bmf_synth_options *options, bmf_error *err);
 
-/* The planted data as a data set, split in time per user. Memory: the output's arrays and O(m + n). Local. */
+/* The planted data as a data set, split in time per user. Memory: the output's arrays and O(m + n). BMF_ERR_USAGE for
+ * more than INT32_MAX users, which no data set holds. Local. */
 int bmf_synth(const bmf_synth_options *options, bmf_dataset *out, bmf_error *err);
 
 /* The same ratings as MovieLens text: DIR/ratings.csv, movies.csv, tags.csv, streamed. DIR is made if missing; files of

@@ -16,7 +16,7 @@ typedef struct bmf_evaluate_options {
     double threshold; /* a rating ≥ threshold is relevant */
     bmf_candidates candidates;
     bool baselines;
-    uint64_t seed;    /* of the random baseline */
+    uint64_t seed; /* of the random baseline */
     int64_t threads;
 } bmf_evaluate_options;
 
@@ -47,7 +47,7 @@ typedef struct bmf_evaluation {
         int64_t count;
         double rmse;
     } segment[BMF_SEGMENTS];
-    double sparsity; /* 1 − ratings of all splits / (m n) */
+    double sparsity;                     /* 1 − ratings of all splits / (m n) */
     bmf_metrics baseline[BMF_BASELINES]; /* filled if options.baselines */
 } bmf_evaluation;
 

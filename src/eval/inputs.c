@@ -1,5 +1,6 @@
 #include "eval/inputs.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 int64_t bmf_eval_blocks(int64_t users)
@@ -106,6 +107,18 @@ static int read_model(bmf_model_file *file, bmf_eval_range users, bmf_eval_input
     return status;
 }
 
+/* Figures on ratings that the model was trained on, or on another scale, look plausible and mean nothing: say so. */
+static int warn_of_other_dataset(bmf_dataset_file *dataset, const bmf_model_meta *meta, bmf_error *err)
+{
+    uint64_t fingerprint = 0;
+    int status = bmf_dataset_file_fingerprint(dataset, &fingerprint, err);
+    if (status == BMF_OK && fingerprint != meta->dataset_fingerprint)
+        bmf_log_warning("%s is not the data set that the model was trained on (%s): its test ratings may be among the "
+                        "model's training ratings",
+                        bmf_dataset_file_path(dataset), meta->dataset);
+    return status;
+}
+
 int bmf_eval_inputs_read(const char *model_path, const char *dataset_path, const bmf_evaluate_options *options,
                          int rank, int size, bmf_eval_inputs *out, bmf_error *err)
 {
@@ -116,6 +129,10 @@ int bmf_eval_inputs_read(const char *model_path, const char *dataset_path, const
     int status = bmf_dataset_file_open(dataset_path, &dataset, err);
     if (status == BMF_OK)
         status = bmf_model_file_open(model_path, &model, err);
+    if (status != BMF_OK)
+        goto done;
+    if (rank == 0)
+        status = warn_of_other_dataset(dataset, bmf_model_file_meta(model), err);
     if (status != BMF_OK)
         goto done;
     out->shape = bmf_dataset_file_shape(dataset);

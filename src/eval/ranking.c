@@ -239,6 +239,7 @@ int bmf_eval_run(const bmf_eval_task *task, bmf_eval_sums *sums, int64_t *covere
     int status = benches ? BMF_OK : BMF_ERR_MEMORY;
     for (int t = 0; t < threads && status == BMF_OK; t++)
         status = bench_create(task, &benches[t], err);
+    bmf_linalg_begin_threads();
     if (status == BMF_OK && threads > 0) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
         for (int64_t b = 0; b < count; b++) {

@@ -10,7 +10,7 @@
 #define BMF_CONTENT_GROUP 4
 
 typedef struct bmf_content_group {
-    int32_t feature[BMF_CONTENT_GROUP]; /* 0 where padded */
+    int32_t feature[BMF_CONTENT_GROUP]; /* where padded, neighbours of the last: one cache line, no chain of updates */
     float value[BMF_CONTENT_GROUP];     /* 0 where padded: a padded entry changes nothing */
 } bmf_content_group;
 
@@ -22,16 +22,16 @@ typedef struct bmf_content_row {
 } bmf_content_row;
 
 typedef struct bmf_content_rows {
-    int64_t items, features;  /* n, F */
-    bmf_content_row *row;     /* (n) */
+    int64_t items, features; /* n, F */
+    bmf_content_row *row;    /* (n) */
     bmf_content_group *group;
-    float largest;            /* largest |value| */
+    float largest; /* largest |value| */
 } bmf_content_rows;
 
-/* Lays out CSR rows (indptr (n + 1), feature and value per entry, features ascending in a row), values times `weight`. On
- * failure *out is {0}. Local. */
+/* Lays out CSR rows: indptr (n + 1), feature and value per entry, features ascending in a row. On failure *out is {0}.
+ * Local. */
 int bmf_content_rows_create(int64_t items, int64_t features, const int64_t *indptr, const int32_t *feature,
-                            const float *value, double weight, bmf_content_rows *out, bmf_error *err);
+                            const float *value, bmf_content_rows *out, bmf_error *err);
 void bmf_content_rows_clear(bmf_content_rows *rows);
 
 #endif

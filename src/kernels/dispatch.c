@@ -63,5 +63,6 @@ int bmf_kernel_choose(int64_t stride, bool content, const char *want, bmf_kernel
         snprintf(out->name, sizeof out->name, "%s", instance->name);
         return BMF_OK;
     }
-    return bmf_fail(err, BMF_ERR_USAGE, "BMF_KERNEL=%s: no such kernel (allowed: ref, generic, baseline, v3, v4)", want);
+    return bmf_fail(err, BMF_ERR_USAGE, "BMF_KERNEL=%s: no such kernel (allowed: ref, generic, baseline, v3, v4)",
+                    want);
 }

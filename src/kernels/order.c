@@ -2,9 +2,9 @@
 #include "kernels/sweep.h"
 
 /* Primes above 2^30: coprime to every n below them, so that their residues step through all of 0 .. n − 1. */
-static const uint32_t step_primes[16] = {
-    1073741827u, 1073741831u, 1073741833u, 1073741839u, 1073741843u, 1073741857u, 1073741891u, 1073741909u,
-    1073741939u, 1073741953u, 1073741969u, 1073741971u, 1073741987u, 1073741993u, 1073742037u, 1073742053u};
+static const uint32_t step_primes[16] = {1073741827u, 1073741831u, 1073741833u, 1073741839u, 1073741843u, 1073741857u,
+                                         1073741891u, 1073741909u, 1073741939u, 1073741953u, 1073741969u, 1073741971u,
+                                         1073741987u, 1073741993u, 1073742037u, 1073742053u};
 
 bmf_rating_order bmf_rating_order_of(const bmf_sweep *sweep, int64_t local_user, int32_t n)
 {

@@ -2,29 +2,29 @@
 
 #define CUT(value, clip) ((value) > (clip) ? (clip) : (value) < -(clip) ? -(clip) : (value))
 
-#define SGD_STEP(real, suffix)                                                                                       \
-    real bmf_sgd_step_##suffix(const bmf_sgd_rates_##suffix *rates, real r, real mean, int64_t k, real *P_u, real *Q_i, \
-                               real *b_u, real *b_i, int64_t F, real *W_u, int64_t nnz, const int32_t *feature,      \
-                               const real *x)                                                                        \
-    {                                                                                                                \
-        const real eta = rates->eta, clip = rates->clip;                                                             \
-        real e = r - mean - *b_u - *b_i;                                                                             \
-        for (int64_t f = 0; f < k; f++)                                                                              \
-            e -= P_u[f] * Q_i[f];                                                                                    \
-        for (int64_t j = 0; F > 0 && j < nnz; j++)                                                                   \
-            e -= W_u[feature[j]] * x[j];                                                                             \
-        *b_u += CUT(eta * (e - rates->bias_lambda * *b_u), clip);                                                    \
-        *b_i += CUT(eta * (e - rates->bias_lambda * *b_i), clip);                                                    \
-        for (int64_t f = 0; f < k; f++) {                                                                            \
-            real p = P_u[f], q = Q_i[f];                                                                             \
-            P_u[f] = p + CUT(eta * (e * q - rates->lambda * p), clip);                                               \
-            Q_i[f] = q + CUT(eta * (e * p - rates->lambda * q), clip);                                               \
-        }                                                                                                            \
-        for (int64_t f = 0, j = 0; f < F; f++) {                                                                     \
-            real x_f = j < nnz && feature[j] == f ? x[j++] : 0;                                                      \
-            W_u[f] += CUT(eta * (e * x_f - rates->content_lambda * W_u[f]), clip);                                   \
-        }                                                                                                            \
-        return e;                                                                                                    \
+#define SGD_STEP(real, suffix)                                                                                         \
+    real bmf_sgd_step_##suffix(const bmf_sgd_rates_##suffix *rates, real r, real mean, int64_t k, real *P_u,           \
+                               real *Q_i, real *b_u, real *b_i, int64_t F, real *W_u, int64_t nnz,                     \
+                               const int32_t *feature, const real *x)                                                  \
+    {                                                                                                                  \
+        const real eta = rates->eta, clip = rates->clip;                                                               \
+        real e = r - mean - *b_u - *b_i;                                                                               \
+        for (int64_t f = 0; f < k; f++)                                                                                \
+            e -= P_u[f] * Q_i[f];                                                                                      \
+        for (int64_t j = 0; F > 0 && j < nnz; j++)                                                                     \
+            e -= W_u[feature[j]] * x[j];                                                                               \
+        *b_u += CUT(eta * (e - rates->bias_lambda * *b_u), clip);                                                      \
+        *b_i += CUT(eta * (e - rates->bias_lambda * *b_i), clip);                                                      \
+        for (int64_t f = 0; f < k; f++) {                                                                              \
+            real p = P_u[f], q = Q_i[f];                                                                               \
+            P_u[f] = p + CUT(eta * (e * q - rates->lambda * p), clip);                                                 \
+            Q_i[f] = q + CUT(eta * (e * p - rates->lambda * q), clip);                                                 \
+        }                                                                                                              \
+        for (int64_t f = 0, j = 0; f < F; f++) {                                                                       \
+            real x_f = j < nnz && feature[j] == f ? x[j++] : 0;                                                        \
+            W_u[f] += CUT(eta * (e * x_f - rates->content_lambda * W_u[f]), clip);                                     \
+        }                                                                                                              \
+        return e;                                                                                                      \
     }
 
 SGD_STEP(float, float)

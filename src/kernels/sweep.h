@@ -19,20 +19,20 @@
 
 /* Everything borrowed. Rows of P and Q start at multiples of 64 bytes and are zero from k on. */
 typedef struct bmf_sweep {
-    int64_t first_user;         /* global index of local user 0: orders are functions of the global index */
-    const int64_t *indptr;      /* (m + 1) of the local users' ratings */
-    const int32_t *item;        /* ratings by user */
+    int64_t first_user;    /* global index of local user 0: orders are functions of the global index */
+    const int64_t *indptr; /* (m + 1) of the local users' ratings */
+    const int32_t *item;   /* ratings by user */
     const float *value;
-    int64_t stride;             /* floats from row to row of P and Q: k rounded up to a multiple of 16 */
-    float *P, *user_bias;       /* (m, stride), (m) */
-    float *Q, *item_bias;       /* (n, stride), (n) */
+    int64_t stride;                  /* floats from row to row of P and Q: k rounded up to a multiple of 16 */
+    float *P, *user_bias;            /* (m, stride), (m) */
+    float *Q, *item_bias;            /* (n, stride), (n) */
     const bmf_content_rows *content; /* rows x_i of the items, already weighted; NULL for the plain model */
-    float *W;                   /* (m, F), stored rows */
-    double *W_scale, *W_norm2;  /* (m): W_u = W_scale[u] · W[u]; W_norm2[u] = ‖W[u]‖² of the stored row */
+    float *W;                        /* (m, F), stored rows */
+    double *W_scale, *W_norm2;       /* (m): W_u = W_scale[u] · W[u]; W_norm2[u] = ‖W[u]‖² of the stored row */
     float mean;
     float learning_rate, regularization, bias_regularization, content_regularization, clip;
-    uint64_t order_key;         /* of this epoch; the order within a user is a function of it and the global user */
-    bool in_order;              /* take each user's ratings as they stand instead */
+    uint64_t order_key; /* of this epoch; the order within a user is a function of it and the global user */
+    bool in_order;      /* take each user's ratings as they stand instead */
 } bmf_sweep;
 
 /* One pass over the ratings of user[0 .. count) (local indices). Returns the sum of e², the errors before each step. */
@@ -40,8 +40,8 @@ typedef double (*bmf_sweep_kernel)(const bmf_sweep *sweep, const int32_t *user, 
 
 typedef struct bmf_kernel {
     bmf_sweep_kernel sweep;
-    int lanes;           /* users interleaved: the kernel visits ratings in the order of bmf_sweep_visit with this many */
-    char name[32];       /* "v4-k32x4", "ref", ... */
+    int lanes;     /* users interleaved: the kernel visits ratings in the order of bmf_sweep_visit with this many */
+    char name[32]; /* "v4-k32x4", "ref", ... */
 } bmf_kernel;
 
 /* Chooses the kernel for a stride, with or without content, for this processor. `want` forces a family: "ref" (the plain

@@ -8,6 +8,7 @@
  * Several users (lanes) are interleaved: the chain dot product → error → row update of one user waits for its latency while
  * the others proceed. Steps are made in program order, lane by lane, so the result is that of sequential SGD in the order of
  * bmf_sweep_visit; only the processor overlaps them. The rows of Q that a lane needs next are prefetched. */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,9 +19,10 @@
 typedef float vec __attribute__((vector_size(VECTOR_FLOATS * 4), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
-#define AHEAD 3           /* ratings that a lane prefetches ahead of its own step */
-#define PREFETCHED_FEATURES 4096 /* a row of W up to this long is fetched whole when its user begins */
-#define ROW_FLOATS 16     /* rows are padded to this many */
+#define AHEAD 3                            /* ratings that a lane prefetches ahead of its own step */
+#define PREFETCHED_FEATURES 4096           /* a row of W up to this long is fetched whole before its user begins */
+#define PREFETCHED_RATINGS 512             /* of a user, before it begins */
+#define ROW_FLOATS 16                      /* rows are padded to this many */
 #define MOST_VECTORS (128 / VECTOR_FLOATS) /* of a row in a specialised instance */
 #define SMALLEST_SCALE 1e-4
 
@@ -38,7 +40,8 @@ typedef struct lane {
 
 INLINE float cut(float delta, float clip)
 {
-    return delta > clip ? clip : delta < -clip ? -clip : delta;
+    float most = delta < clip ? delta : clip;
+    return most > -clip ? most : -clip;
 }
 
 INLINE vec cut_vec(vec delta, vec clip)
@@ -75,6 +78,21 @@ INLINE void leave_user(const lane *l, const bmf_sweep *s, bool content)
     }
 }
 
+/* Fetches what the user will need when a lane takes it: users come in random order, so no hardware can guess it. */
+INLINE void prefetch_user(const bmf_sweep *s, int32_t u, bool content)
+{
+    const int64_t first = s->indptr[u];
+    int64_t n = s->indptr[u + 1] - first;
+    n = n < PREFETCHED_RATINGS ? n : PREFETCHED_RATINGS;
+    prefetch_row(s->P + u * s->stride, s->stride);
+    for (int64_t j = 0; j < n; j += ROW_FLOATS) {
+        __builtin_prefetch(s->item + first + j, 0);
+        __builtin_prefetch(s->value + first + j, 0);
+    }
+    if (content && s->content->features <= PREFETCHED_FEATURES)
+        prefetch_row(s->W + u * s->content->features, s->content->features);
+}
+
 /* Gives the lane the next user that has ratings; false if there is none. */
 INLINE bool take_user(lane *l, const bmf_sweep *s, const int32_t *user, int64_t count, int64_t *next, bool content)
 {
@@ -84,16 +102,24 @@ INLINE bool take_user(lane *l, const bmf_sweep *s, const int32_t *user, int64_t 
         int32_t n = (int32_t)(s->indptr[u + 1] - first);
         if (n == 0)
             continue;
+        if (*next < count)
+            prefetch_user(s, user[*next], content);
         bmf_rating_order order = bmf_rating_order_of(s, u, n);
-        *l = (lane){.P = s->P + u * s->stride, .bias = s->user_bias[u], .user = u, .n = n, .left = n,
-                    .at = order.start, .ahead = order.start, .step = order.step, .item = s->item + first,
-                    .value = s->value + first, .squares = l->squares};
+        *l = (lane){.P = s->P + u * s->stride,
+                    .bias = s->user_bias[u],
+                    .user = u,
+                    .n = n,
+                    .left = n,
+                    .at = order.start,
+                    .ahead = order.start,
+                    .step = order.step,
+                    .item = s->item + first,
+                    .value = s->value + first,
+                    .squares = l->squares};
         if (content) {
             l->W = s->W + u * s->content->features;
             l->scale = s->W_scale[u];
             l->norm2 = s->W_norm2[u];
-            if (s->content->features <= PREFETCHED_FEATURES)
-                prefetch_row(l->W, s->content->features);
         }
         for (int j = 0; j < AHEAD && j < n; j++) {
             prefetch_item(s, l->item[l->ahead], s->stride, content);
@@ -118,38 +144,53 @@ INLINE float content_dot(const float *W, const bmf_content_group *group, const b
     return dot;
 }
 
-/* W_u += cut(η(e x_i − λ_c W_u)) in O(nnz) while no delta can reach the bound, else densely. dot is W_u·x_i without the
- * scale, before the step; the norm follows from it: ‖w + g x‖² = ‖w‖² + 2 g w·x + g² ‖x‖². */
-INLINE void content_step(lane *l, const bmf_sweep *s, int32_t item, const bmf_content_group *group,
-                         const bmf_content_group *end, float eta_e, float dot)
-{
-    const double decay = (double)s->learning_rate * (double)s->content_regularization;
-    const double bound = fabs((double)eta_e) * (double)s->content->largest + decay * l->scale * sqrt(fmax(l->norm2, 0));
-    const double scale = l->scale * (1.0 - decay);
-    if (__builtin_expect(!(bound <= (double)s->clip) || scale < SMALLEST_SCALE, 0)) {
-        bmf_content_step_dense(s, l->W, &l->scale, &l->norm2, item, eta_e);
-        return;
-    }
-    const float gain = eta_e / (float)scale;
-#pragma GCC unroll 1
-    for (; group < end; group++)
-        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
-            l->W[group->feature[j]] += gain * group->value[j];
-    l->scale = scale;
-    l->norm2 += (double)(gain * (2 * dot + gain * s->content->row[item].norm2));
-}
-
 /* The constants of a sweep in registers: loads through the sweep would be repeated after every store to a row. */
 typedef struct rates {
     float mean, eta, decay_b, clip;
     vec decay, clips;
+    double keep_W;     /* 1 − η λ_c: what a step leaves of W_u */
+    float most_eta_e;  /* |η e| up to which η e x stays within half of the bound */
+    double most_norm2; /* ‖W_u‖² up to which η λ_c W_u does */
 } rates;
 
 INLINE rates rates_of(const bmf_sweep *s)
 {
     const vec zero = {0};
-    return (rates){.mean = s->mean, .eta = s->learning_rate, .decay_b = s->learning_rate * s->bias_regularization,
-                   .clip = s->clip, .decay = zero + s->learning_rate * s->regularization, .clips = zero + s->clip};
+    rates c = {.mean = s->mean,
+               .eta = s->learning_rate,
+               .decay_b = s->learning_rate * s->bias_regularization,
+               .clip = s->clip,
+               .decay = zero + s->learning_rate * s->regularization,
+               .clips = zero + s->clip};
+    if (s->content) {
+        const double decay = (double)s->learning_rate * (double)s->content_regularization, half = (double)s->clip / 2;
+        c.keep_W = 1.0 - decay;
+        c.most_eta_e = s->content->largest > 0 ? (float)half / s->content->largest : FLT_MAX;
+        c.most_norm2 = decay > 0 ? half / decay * (half / decay) : DBL_MAX;
+    }
+    return c;
+}
+
+/* W_u += cut(η(e x_i − λ_c W_u)) in O(nnz) while no delta can reach the bound, else densely. No delta can if neither of its
+ * two terms reaches half of it, and no |W_u,f| is above ‖W_u‖. dot is W_u·x_i without the scale, before the step; the norm
+ * follows from it: ‖w + g x‖² = ‖w‖² + 2 g w·x + g² ‖x‖². */
+INLINE void content_step(lane *l, const bmf_sweep *s, const rates *c, int32_t item, const bmf_content_group *group,
+                         const bmf_content_group *end, float eta_e, float dot)
+{
+    const double scale = l->scale * c->keep_W;
+    const bool small = fabsf(eta_e) <= c->most_eta_e && l->norm2 * l->scale * l->scale <= c->most_norm2;
+    if (__builtin_expect(!small || scale < SMALLEST_SCALE, 0)) {
+        bmf_content_step_dense(s, l->W, &l->scale, &l->norm2, item, eta_e);
+        return;
+    }
+    const float gain = eta_e / (float)scale;
+    float *const W = l->W;
+#pragma GCC unroll 1
+    for (; group < end; group++)
+        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
+            W[group->feature[j]] += gain * group->value[j];
+    l->scale = scale;
+    l->norm2 += (double)(gain * (2 * dot + gain * s->content->row[item].norm2));
 }
 
 /* One step of a lane whose row of P is in `P`: registers where `vectors` is a constant, memory otherwise. */
@@ -186,12 +227,12 @@ INLINE void step(lane *l, vec *P, const bmf_sweep *s, const rates *c, int64_t ve
         Q[j] = q + cut_vec(gain * p - c->decay * q, c->clips);
     }
     if (content)
-        content_step(l, s, item, x, x_end, eta_e, x_dot);
+        content_step(l, s, c, item, x, x_end, eta_e, x_dot);
 }
 
 /* `rounds` steps of each of `lanes` lanes, their rows of P in registers. */
-INLINE void burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors, const int lanes,
-                  bool content)
+INLINE void burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors,
+                  const int lanes, bool content)
 {
     lane l[MAX_LANES];
     vec P[MAX_LANES][MOST_VECTORS];
@@ -259,14 +300,14 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
     return squares;
 }
 
-#define INSTANCE(name, stride, lanes)                                                                   \
-    static double name##_plain(const bmf_sweep *s, const int32_t *user, int64_t count)                  \
-    {                                                                                                   \
-        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, lanes, false);                     \
-    }                                                                                                   \
-    static double name##_concat(const bmf_sweep *s, const int32_t *user, int64_t count)                 \
-    {                                                                                                   \
-        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, lanes, true);                      \
+#define INSTANCE(name, stride, lanes)                                                                                  \
+    static double name##_plain(const bmf_sweep *s, const int32_t *user, int64_t count)                                 \
+    {                                                                                                                  \
+        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, lanes, false);                                    \
+    }                                                                                                                  \
+    static double name##_concat(const bmf_sweep *s, const int32_t *user, int64_t count)                                \
+    {                                                                                                                  \
+        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, lanes, true);                                     \
     }
 
 /* Interleaving by measurement: the shorter the row, the more users it takes to hide the latency of a step. */
@@ -279,11 +320,8 @@ INSTANCE(any, s->stride, 2)
 INSTANCE(generic, s->stride, 1)
 
 const bmf_kernel_instance TABLE[] = {
-    {16, 4, ISA_NAME "-k16x4", {k16_plain, k16_concat}},
-    {32, 4, ISA_NAME "-k32x4", {k32_plain, k32_concat}},
-    {48, 4, ISA_NAME "-k48x4", {k48_plain, k48_concat}},
-    {64, 3, ISA_NAME "-k64x3", {k64_plain, k64_concat}},
-    {128, 2, ISA_NAME "-k128x2", {k128_plain, k128_concat}},
-    {0, 2, ISA_NAME "-any-x2", {any_plain, any_concat}},
+    {16, 4, ISA_NAME "-k16x4", {k16_plain, k16_concat}},           {32, 4, ISA_NAME "-k32x4", {k32_plain, k32_concat}},
+    {48, 4, ISA_NAME "-k48x4", {k48_plain, k48_concat}},           {64, 3, ISA_NAME "-k64x3", {k64_plain, k64_concat}},
+    {128, 2, ISA_NAME "-k128x2", {k128_plain, k128_concat}},       {0, 2, ISA_NAME "-any-x2", {any_plain, any_concat}},
     {-1, 1, ISA_NAME "-generic", {generic_plain, generic_concat}},
 };

@@ -77,7 +77,9 @@ double bmf_sweep_reference(const bmf_sweep *sweep, const int32_t *user, int64_t 
     reference ref = {sweep,
                      {sweep->learning_rate, sweep->regularization, sweep->bias_regularization,
                       sweep->content_regularization, sweep->clip},
-                     0, NULL, NULL};
+                     0,
+                     NULL,
+                     NULL};
     const int64_t F = sweep->content ? sweep->content->features : 0;
     ref.feature = bmf_alloc(F, sizeof *ref.feature, "content row", NULL);
     ref.value = bmf_alloc(F, sizeof *ref.value, "content row", NULL);

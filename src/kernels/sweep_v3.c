@@ -9,7 +9,7 @@ static inline float sum_of_four(__m128 v)
 #define VECTOR_FLOATS 8
 #define VECTOR_MIN(a, b) ((vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define VECTOR_MAX(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
-#define VECTOR_SUM(a) \
+#define VECTOR_SUM(a)                                                                                                  \
     sum_of_four(_mm_add_ps(_mm256_castps256_ps128((__m256)(a)), _mm256_extractf128_ps((__m256)(a), 1)))
 #define TABLE bmf_kernels_v3
 #define ISA_NAME "v3"

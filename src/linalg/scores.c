@@ -14,12 +14,16 @@ int64_t bmf_scores_batch(int64_t items)
     return users < BATCH_USERS ? users : BATCH_USERS;
 }
 
+void bmf_linalg_begin_threads(void)
+{
+    if (openblas_get_parallel() == OPENBLAS_THREAD)
+        openblas_set_num_threads(1);
+}
+
 /* scores += P Qᵀ. The OpenMP build of OpenBLAS takes as many threads as the calling task would get, and a team of one
  * does not count as a parallel region for it; the setting made here belongs to the calling task alone. */
 static void add_products(const bmf_item_side *items, const float *P, int64_t users, float *scores)
 {
-    if (openblas_get_parallel() == OPENBLAS_THREAD && openblas_get_num_threads() != 1)
-        openblas_set_num_threads(1);
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     int stride = (int)items->stride;

@@ -15,9 +15,13 @@ typedef struct bmf_item_side {
  * only, so that a fixed order of users always meets the same matrix shapes. */
 int64_t bmf_scores_batch(int64_t items);
 
+/* Makes BLAS run on the threads that call it. Call it before a parallel region that scores in several threads: a BLAS
+ * built on threads of its own keeps one setting for the whole process, not to be changed while others compute. Local. */
+void bmf_linalg_begin_threads(void);
+
 /* scores (users × items) = user_base[u] + bias[i] + P_u · Q_i; P is (users, stride), user_base (users) the global mean
- * plus the user's bias. One thread, whatever the settings of OpenMP and BLAS: call it from several threads at once.
- * The same shapes and values give the same bits. users and items below 2³¹. Local. */
+ * plus the user's bias. One thread, whatever OpenMP's settings: call it from several at once, after
+ * bmf_linalg_begin_threads. The same shapes and values give the same bits. users and items below 2³¹. Local. */
 void bmf_scores_block(const bmf_item_side *items, const float *P, const float *user_base, int64_t users, float *scores);
 
 /* scores[i] += scale × (weights · x_i) for one user and every row x_i of `content` (items × F); weights is (F).

@@ -17,8 +17,12 @@ int bmf_model_create(bmf_model *model, int64_t first_user, int64_t users, int64_
                      bmf_content_mode content, int64_t features, bmf_error *err)
 {
     int64_t stride = bmf_model_stride(factors);
-    *model = (bmf_model){.first_user = first_user, .users = users, .items = items, .factors = factors,
-                         .stride = stride, .content = content};
+    *model = (bmf_model){.first_user = first_user,
+                         .users = users,
+                         .items = items,
+                         .factors = factors,
+                         .stride = stride,
+                         .content = content};
     model->P = bmf_alloc_zero(users * stride, sizeof(float), "user factors", err);
     model->Q = bmf_alloc_zero(items * stride, sizeof(float), "item factors", err);
     model->user_bias = bmf_alloc_zero(users, sizeof(float), "user biases", err);
@@ -59,7 +63,8 @@ static double norm2_of(const float *row, int64_t count)
     return sum;
 }
 
-static void init_rows(float *data, int64_t first, int64_t rows, int64_t columns, int64_t stride, uint64_t key, double sd)
+static void init_rows(float *data, int64_t first, int64_t rows, int64_t columns, int64_t stride, uint64_t key,
+                      double sd)
 {
     for (int64_t r = 0; r < rows; r++)
         bmf_rng_normal(bmf_rng_subkey(key, (uint64_t)(first + r)), 0, sd, data + r * stride, columns);
@@ -68,7 +73,8 @@ static void init_rows(float *data, int64_t first, int64_t rows, int64_t columns,
 void bmf_model_init(bmf_model *model, uint64_t seed, double init_std)
 {
     int64_t k = model->factors, F = model->features;
-    init_rows(model->P, model->first_user, model->users, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_P), init_std);
+    init_rows(model->P, model->first_user, model->users, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_P),
+              init_std);
     init_rows(model->Q, 0, model->items, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_Q), init_std);
     memset(model->user_bias, 0, (size_t)model->users * sizeof(float));
     memset(model->item_bias, 0, (size_t)model->items * sizeof(float));

@@ -6,19 +6,19 @@
 #include "store/model_file.h"
 
 typedef struct bmf_model {
-    int64_t first_user;  /* global index of local user 0 */
-    int64_t users;       /* held here */
+    int64_t first_user; /* global index of local user 0 */
+    int64_t users;      /* held here */
     int64_t items, features;
     int64_t factors, stride; /* stride: floats from row to row of P and Q, a multiple of 16, ≥ factors */
     bmf_content_mode content;
     double global_mean;
-    float *P;            /* (users, stride) */
-    float *Q;            /* (items, stride) */
-    float *user_bias;    /* (users) */
-    float *item_bias;    /* (items) */
-    float *W;            /* concat: (users, features), times W_scale[u]; else NULL */
-    double *W_scale;     /* concat: (users) */
-    double *W_norm2;     /* concat: (users) squared norm of the stored row, without the scale */
+    float *P;         /* (users, stride) */
+    float *Q;         /* (items, stride) */
+    float *user_bias; /* (users) */
+    float *item_bias; /* (items) */
+    float *W;         /* concat: (users, features), times W_scale[u]; else NULL */
+    double *W_scale;  /* concat: (users) */
+    double *W_norm2;  /* concat: (users) squared norm of the stored row, without the scale */
 } bmf_model;
 
 /* Floats from row to row for k factors. */

@@ -13,7 +13,10 @@ typedef struct bmf_atomic_file {
     int failure;     /* errno of a failed write, set by whoever writes to fd; 0: none */
 } bmf_atomic_file;
 
-#define BMF_ATOMIC_FILE_INIT {NULL, NULL, -1, 0}
+#define BMF_ATOMIC_FILE_INIT                                                                                           \
+    {                                                                                                                  \
+        NULL, NULL, -1, 0                                                                                              \
+    }
 
 /* Makes the empty temporary file (O_EXCL, mode by umask). BMF_ERR_IO if the directory does not let us, or if the target
  * exists and is not a regular file. Messages leave the path to the caller. Local. */

@@ -194,6 +194,24 @@ static int read_timestamp(const bmf_h5_csr *csr, int64_t begin, bmf_ratings *out
     return status;
 }
 
+/* No user rates an item twice: importers merge such pairs. O(items + entries). */
+static int check_unique(const bmf_csr *matrix, int64_t first, bmf_error *err)
+{
+    int64_t *rated_by = bmf_alloc_zero(matrix->columns, sizeof *rated_by, "marks of items", err); /* a row + 1 */
+    int status = rated_by ? BMF_OK : BMF_ERR_MEMORY;
+    for (int64_t row = 0; row < matrix->rows && status == BMF_OK; row++)
+        for (int64_t at = matrix->indptr[row]; at < matrix->indptr[row + 1] && status == BMF_OK; at++) {
+            int64_t *mark = &rated_by[matrix->indices[at]];
+            if (*mark == row + 1)
+                status = bmf_fail(err, BMF_ERR_INPUT,
+                                  "row %" PRId64 " has index %" PRId32 " twice; a user rates an item once", first + row,
+                                  matrix->indices[at]);
+            *mark = row + 1;
+        }
+    bmf_free(rated_by);
+    return status;
+}
+
 int bmf_dataset_file_read_ratings(bmf_dataset_file *file, bmf_split split, int64_t first, int64_t last,
                                   int with_timestamp, bmf_ratings *out, bmf_error *err)
 {
@@ -206,6 +224,8 @@ int bmf_dataset_file_read_ratings(bmf_dataset_file *file, bmf_split split, int64
     int status = bmf_dataset_file_open_split(file, split, &csr, err);
     if (status == BMF_OK)
         status = bmf_h5_csr_read(&csr, first, last, &out->matrix, &begin, err);
+    if (status == BMF_OK && (status = check_unique(&out->matrix, first, err)) != BMF_OK)
+        bmf_h5_context(err, csr.group, NULL);
     if (status == BMF_OK && with_timestamp)
         status = read_timestamp(&csr, begin, out, err);
     if (status != BMF_OK)

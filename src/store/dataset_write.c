@@ -22,6 +22,7 @@ const bmf_h5_field bmf_import_fields[] = {
     FIELD(BMF_H5_FLOAT64, 1, cold_items),
     FIELD(BMF_H5_INT64, 1, max_features),
     FIELD(BMF_H5_INT64, 1, seed),
+    FIELD(BMF_H5_INT64, 1, ratings_read),
     FIELD(BMF_H5_INT64, 1, bad_lines),
     FIELD(BMF_H5_INT64, 1, duplicate_ratings),
     FIELD(BMF_H5_INT64, 1, unknown_tags),

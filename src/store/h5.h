@@ -70,8 +70,7 @@ int bmf_h5_write_attribute(hid_t object, const char *name, bmf_h5_type type, int
 
 /* Reads it back into count values; for TEXT into count bytes, NUL-terminated. A missing attribute, another class,
  * another count or a text that does not fit is BMF_ERR_INPUT. */
-int bmf_h5_read_attribute(hid_t object, const char *name, bmf_h5_type type, int64_t count, void *value,
-                          bmf_error *err);
+int bmf_h5_read_attribute(hid_t object, const char *name, bmf_h5_type type, int64_t count, void *value, bmf_error *err);
 
 int bmf_h5_write_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record, bmf_error *err);
 int bmf_h5_read_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err);

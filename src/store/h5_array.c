@@ -63,6 +63,13 @@ int bmf_h5_array_create(hid_t parent, const char *name, bmf_h5_type type, size_t
                         bool compress, bmf_h5_array *out, bmf_error *err)
 {
     bool matrix = shape.columns >= 0;
+    *out = (bmf_h5_array)BMF_H5_ARRAY_INIT;
+    if (type == BMF_H5_TEXT && text_size > LARGEST_TEXT) {
+        (void)bmf_fail(err, BMF_ERR_INPUT, "a string of %zu bytes is too long, at most %zu bytes are stored", text_size,
+                       LARGEST_TEXT);
+        bmf_h5_context(err, parent, name);
+        return BMF_ERR_INPUT;
+    }
     bmf_h5_array array = {-1, type, text_size, shape.rows, matrix ? shape.columns : 1, matrix};
     hsize_t extent[2] = {(hsize_t)array.rows, (hsize_t)array.columns};
     hid_t space = H5Screate_simple(matrix ? 2 : 1, extent, NULL);
@@ -285,6 +292,8 @@ int bmf_h5_write_vector(hid_t parent, const char *name, bmf_h5_type type, int64_
 
 int64_t bmf_h5_estimate(int64_t count, int64_t size)
 {
-    int64_t bytes = count * size;
+    int64_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > INT64_MAX / 64)
+        return INT64_MAX / 64; /* no disk has it; sums of these still fit */
     return bytes + (bytes / BMF_CHUNK_BYTES + 1) * 32 + 1024;
 }

@@ -14,7 +14,10 @@ typedef struct bmf_h5_array {
     bool matrix;           /* two dimensions */
 } bmf_h5_array;
 
-#define BMF_H5_ARRAY_INIT {-1, BMF_H5_INT64, 0, 0, 0, false}
+#define BMF_H5_ARRAY_INIT                                                                                              \
+    {                                                                                                                  \
+        -1, BMF_H5_INT64, 0, 0, 0, false                                                                               \
+    }
 
 typedef struct bmf_h5_shape {
     int64_t rows, columns; /* columns < 0: one dimension */
@@ -26,8 +29,7 @@ int bmf_h5_array_create(hid_t parent, const char *name, bmf_h5_type type, size_t
 
 /* Opens an existing one and checks it: dimensions, type, storage in this file, and that the file is large enough to hold
  * what the extents declare, so that a caller may allocate by them. BMF_ERR_INPUT otherwise. */
-int bmf_h5_array_open(hid_t parent, const char *name, bmf_h5_type type, bool matrix, bmf_h5_array *out,
-                      bmf_error *err);
+int bmf_h5_array_open(hid_t parent, const char *name, bmf_h5_type type, bool matrix, bmf_h5_array *out, bmf_error *err);
 
 /* Flushes what was written and closes; the error matters after writing only. */
 int bmf_h5_array_close(bmf_h5_array *array, bmf_error *err);

@@ -35,13 +35,13 @@ typedef struct bmf_model_meta {
     double regularization, bias_regularization, content_regularization;
     double init_std, clip;
     int64_t seed;
-    int64_t best_epoch;   /* counted from 1 */
+    int64_t best_epoch; /* counted from 1 */
     double val_mse, val_rmse;
     double rating_min, rating_max; /* of the training ratings */
-    char merge[16];       /* saturating, average, weighted, sum */
+    char merge[16];                /* saturating, average, weighted, sum */
     int64_t merges_per_epoch;
     int64_t ranks, threads;
-    char dataset[256];    /* base name of the data set */
+    char dataset[256]; /* base name of the data set */
     uint64_t dataset_fingerprint;
 } bmf_model_meta;
 

@@ -113,7 +113,7 @@ static void overlay(const kept_block *block, haddr_t address, size_t size, unsig
         memcpy(out + (first - address), block->bytes + (first - block->address), (size_t)(last - first));
 }
 
-/* What lies beyond the end of the file reads as zeros. */
+/* What lies beyond the end of the file reads as zeros; what cannot be read is a failure, and never zeros. */
 static herr_t output_read(H5FD_t *public, H5FD_mem_t type, hid_t list, haddr_t address, size_t size, void *buffer)
 {
     (void)type, (void)list;
@@ -124,7 +124,11 @@ static herr_t output_read(H5FD_t *public, H5FD_mem_t type, hid_t list, haddr_t a
         ssize_t got = pread(file->info.fd, out + done, size - done, (off_t)(address + done));
         if (got < 0 && errno == EINTR)
             continue;
-        if (got <= 0)
+        if (got < 0) {
+            *file->info.failure = errno;
+            return -1;
+        }
+        if (got == 0)
             break;
         done += (size_t)got;
     }
@@ -195,14 +199,15 @@ static const H5FD_class_t driver = {
 
 herr_t bmf_output_driver_set(hid_t access, int fd, int *failure)
 {
+    /* Kept until the library ends: HDF5 1.10 lets go of a file's driver just before it calls the driver to close. */
+    static hid_t id = -1;
     output_info info = {fd, failure};
-    hid_t id = H5FDregister(&driver);
+    if (H5Iget_type(id) != H5I_VFL)
+        id = H5FDregister(&driver);
     if (id < 0)
         return -1;
     *failure = 0;
-    herr_t set = H5Pset_driver(access, id, &info);
-    H5FDunregister(id); /* the list keeps it alive, then the file */
-    return set;
+    return H5Pset_driver(access, id, &info);
 }
 
 int bmf_output_driver_failure(hid_t object)

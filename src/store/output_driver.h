@@ -8,7 +8,8 @@
 #include <hdf5.h>
 
 /* Makes files created under this access list use descriptor `fd` (borrowed; the name given to HDF5 is ignored).
- * *failure, which must outlive the file, becomes the errno of the first failed write. Negative on failure. Local. */
+ * *failure, which must outlive the file, becomes the errno of the first failed write, or of a failed read.
+ * Negative on failure. Local. */
 herr_t bmf_output_driver_set(hid_t access, int fd, int *failure);
 
 /* The errno noted for the file that `object` lies in, 0 if all went well. Only for files of this driver. Local. */

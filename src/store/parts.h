@@ -22,7 +22,10 @@ typedef struct bmf_h5_csr {
     int64_t rows, columns, count;
 } bmf_h5_csr;
 
-#define BMF_H5_CSR_INIT {-1, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, 0, 0, 0}
+#define BMF_H5_CSR_INIT                                                                                                \
+    {                                                                                                                  \
+        -1, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, 0, 0, 0                                           \
+    }
 
 /* Writes the matrix as <parent>/<name>; matrix->indptr may be NULL for one without entries. *group as above. */
 int bmf_h5_csr_write(hid_t parent, const char *name, const bmf_csr *matrix, hid_t *group, bmf_error *err);

@@ -11,14 +11,14 @@
 struct bmf_epoch {
     const bmf_shard *shard;
     int64_t windows, threads;
-    int32_t *order;          /* (users) local users in the order of this epoch */
-    uint64_t *key;           /* (users) sort keys */
-    int32_t *bucket;         /* (buckets + 1) */
+    int32_t *order;  /* (users) local users in the order of this epoch */
+    uint64_t *key;   /* (users) sort keys */
+    int32_t *bucket; /* (buckets + 1) */
     int buckets_log2;
-    int64_t *window_bound;   /* (windows + 1) positions in order */
-    int64_t *chunk_bound;    /* (most_chunks + 1) */
+    int64_t *window_bound; /* (windows + 1) positions in order */
+    int64_t *chunk_bound;  /* (most_chunks + 1) */
     int64_t most_chunks;
-    int32_t *steps;          /* (items) of a window; the shard's own when there is one window */
+    int32_t *steps; /* (items) of a window; the shard's own when there is one window */
 };
 
 int bmf_epoch_create(const bmf_shard *shard, int64_t windows, int64_t threads, bmf_epoch **out, bmf_error *err)
@@ -93,7 +93,8 @@ static int64_t ratings_of(const bmf_epoch *epoch, int64_t position)
 }
 
 /* Cuts positions [first, last) that hold `total` ratings into `parts` of even ratings. */
-static void cut_evenly(const bmf_epoch *epoch, int64_t first, int64_t last, int64_t total, int64_t parts, int64_t *bound)
+static void cut_evenly(const bmf_epoch *epoch, int64_t first, int64_t last, int64_t total, int64_t parts,
+                       int64_t *bound)
 {
     int64_t position = first, seen = 0;
     bound[0] = first;

@@ -7,7 +7,7 @@
 
 #define PIECE_BYTES ((int64_t)2 << 20) /* of a reduction: larger ones make the MPI library allocate afresh each time */
 #define SIDE 4                         /* floats beside the k deltas of a row: bias delta, steps, two saturations */
-#define SUMS 4                         /* floats before the first row: bmf_window_sums, as head and tail pairs */
+#define SUMS 3                         /* floats behind the rows of the first piece: bmf_window_sums */
 
 struct bmf_merge {
     bmf_comm *comm;
@@ -50,7 +50,7 @@ int bmf_merge_create(bmf_comm *comm, const bmf_model *model, bmf_merge_rule rule
     if (bmf_comm_size(comm) > 1) {
         merge->Q0 = bmf_alloc(model->items * model->stride, sizeof(float), "item factors at a window's start", err);
         merge->bias0 = bmf_alloc(model->items, sizeof(float), "item biases at a window's start", err);
-        merge->buffer = bmf_alloc(merge->rows_per_piece * row + 2 * SUMS, sizeof(float), "merge buffer", err);
+        merge->buffer = bmf_alloc(merge->rows_per_piece * row + SUMS, sizeof(float), "merge buffer", err);
         if (!merge->Q0 || !merge->bias0 || !merge->buffer) {
             bmf_merge_destroy(&merge);
             return BMF_ERR_MEMORY;
@@ -73,28 +73,16 @@ void bmf_merge_destroy(bmf_merge **merge)
     *merge = NULL;
 }
 
-/* A double as two floats whose sum is it to 48 bits, so that sums ride in the same message as the deltas. */
-static void put_double(float *at, double value)
-{
-    at[0] = (float)value;
-    at[1] = isfinite(at[0]) ? (float)(value - (double)at[0]) : 0;
-}
-
-static double get_double(const float *at)
-{
-    return (double)at[0] + (double)at[1];
-}
-
 static void put_sums(float *at, const bmf_window_sums *sums)
 {
-    const double values[SUMS] = {sums->squares, sums->P_squares, sums->stop, sums->failed};
-    for (int i = 0; i < SUMS; i++)
-        put_double(at + 2 * i, values[i]);
+    at[0] = (float)sums->squares;
+    at[1] = (float)sums->P_squares;
+    at[2] = (float)sums->failed;
 }
 
 static void get_sums(const float *at, bmf_window_sums *sums)
 {
-    *sums = (bmf_window_sums){get_double(at), get_double(at + 2), get_double(at + 4), get_double(at + 6)};
+    *sums = (bmf_window_sums){(double)at[0], (double)at[1], (double)at[2]};
 }
 
 /* A row's message: k factor deltas, bias delta, steps, saturations of factors and bias. The weighted average weighs here. */
@@ -166,7 +154,7 @@ void bmf_merge_window(bmf_merge *merge, bmf_model *model, const int32_t *steps, 
         float *at = merge->buffer, *tail = at + rows * row;
         for (int64_t r = 0; r < rows; r++)
             pack_row(merge, model, first + r, steps[first + r], a_factor, a_bias, at + r * row);
-        int64_t extra = first == 0 ? 2 * SUMS : 0; /* the sums ride with the first piece */
+        int64_t extra = first == 0 ? SUMS : 0; /* the sums ride with the first piece */
         if (extra)
             put_sums(tail, sums);
         bmf_comm_sum_float(merge->comm, at, rows * row + extra);

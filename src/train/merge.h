@@ -30,13 +30,13 @@ void bmf_merge_destroy(bmf_merge **merge);
 
 /* What a window did on this rank, in; over all ranks, out. */
 typedef struct bmf_window_sums {
-    double squares;       /* Σ e² */
-    double P_squares;     /* Σ P², for the pull of the next window */
-    double stop, failed;  /* how many ranks want to stop, or met a value that is not finite */
+    double squares;   /* Σ e² */
+    double P_squares; /* Σ P², for the pull of the next window */
+    double failed;    /* how many ranks met a value that is not finite */
 } bmf_window_sums;
 
 /* Merges Q and item_bias of all ranks in place and begins the next window. steps (n): how often this rank stepped on each
- * item in the window. One reduction carries deltas, steps, saturations and the sums, cut in pieces. a_factor and a_bias
+ * item in the window. One reduction carries deltas, steps, saturations and the sums (to float precision), cut in pieces. a_factor and a_bias
  * from bmf_merge_pull. Collective; every rank ends with the same values. */
 void bmf_merge_window(bmf_merge *merge, bmf_model *model, const int32_t *steps, double a_factor, double a_bias,
                       bmf_window_sums *sums);

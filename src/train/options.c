@@ -80,8 +80,9 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err)
         const count_bound *b = &count_bounds[i];
         int64_t value = *(const int64_t *)(const void *)(base + b->offset);
         if (value < b->low || value > b->high)
-            return bmf_fail(err, BMF_ERR_USAGE, "--%s: %" PRId64 " is out of range (allowed: %" PRId64 " to %" PRId64 ")",
-                            b->name, value, b->low, b->high);
+            return bmf_fail(err, BMF_ERR_USAGE,
+                            "--%s: %" PRId64 " is out of range (allowed: %" PRId64 " to %" PRId64 ")", b->name, value,
+                            b->low, b->high);
     }
     for (size_t i = 0; i < sizeof real_bounds / sizeof *real_bounds; i++) {
         const real_bound *b = &real_bounds[i];
@@ -92,8 +93,18 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err)
     }
     if (options->content == BMF_CONTENT_EMBED)
         return bmf_fail(err, BMF_ERR_USAGE, "--content: embed cannot be trained yet (allowed: none, concat)");
-    if (options->learning_rate * (options->regularization + options->content_regularization) >= 1)
-        return bmf_fail(err, BMF_ERR_USAGE, "--learning-rate times --regularization: %g decays a parameter past zero "
-                        "(allowed: below 1)", options->learning_rate * options->regularization);
+    const struct {
+        const char *name;
+        double value;
+    } decays[] = {{"regularization", options->regularization},
+                  {"bias-regularization", options->bias_regularization},
+                  {"content-regularization", options->content_regularization}};
+    for (size_t i = 0; i < sizeof decays / sizeof *decays; i++)
+        if (options->learning_rate * decays[i].value >= 1)
+            return bmf_fail(err, BMF_ERR_USAGE,
+                            "--learning-rate %g times --%s %g is %g: a step would take a parameter past "
+                            "zero (allowed: below 1)",
+                            options->learning_rate, decays[i].name, decays[i].value,
+                            options->learning_rate * decays[i].value);
     return BMF_OK;
 }

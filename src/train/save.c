@@ -11,18 +11,19 @@ typedef struct part {
     bmf_role role;
     const float *data;
     int64_t columns, stride;
-    const double *scale; /* of each row, or NULL */
+    const double *scale;   /* W: of each row; else NULL */
+    const int32_t *column; /* W: in memory, of each column of the file; else NULL */
 } part;
 
 static void pack_rows(const part *of, int64_t first, int64_t rows, float *to)
 {
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t r = 0; r < rows; r++, to += of->columns) {
         const float *row = of->data + (first + r) * of->stride;
-        if (of->scale)
+        if (of->column)
             for (int64_t j = 0; j < of->columns; j++)
-                to[r * of->columns + j] = (float)(of->scale[first + r] * (double)row[j]);
+                to[j] = (float)(of->scale[first + r] * (double)row[of->column[j]]);
         else
-            memcpy(to + r * of->columns, row, (size_t)of->columns * sizeof *to);
+            memcpy(to, row, (size_t)of->columns * sizeof *to);
     }
 }
 
@@ -93,14 +94,15 @@ static int write_everything(bmf_comm *comm, bmf_model_writer **writer, const bmf
                             int user_parts, const int64_t *range, float *buffer, const bmf_epoch_record *history,
                             int64_t epochs, bmf_error *err)
 {
-    const part item_part[] = {{BMF_ROLE_Q, model->Q, model->factors, model->stride, NULL},
-                              {BMF_ROLE_ITEM_BIAS, model->item_bias, 1, 1, NULL}};
+    const part item_part[] = {{BMF_ROLE_Q, model->Q, model->factors, model->stride, NULL, NULL},
+                              {BMF_ROLE_ITEM_BIAS, model->item_bias, 1, 1, NULL, NULL}};
     int status = BMF_OK;
     for (int p = 0; p < user_parts; p++) {
         if (status == BMF_OK)
             status = write_own(*writer, &user_part[p], range[0], range[1], buffer, err);
         for (int r = 1; r < bmf_comm_size(comm); r++)
-            status = write_received(comm, *writer, &user_part[p], r, range[2 * r], range[2 * r + 1], buffer, status, err);
+            status =
+                write_received(comm, *writer, &user_part[p], r, range[2 * r], range[2 * r + 1], buffer, status, err);
     }
     for (int p = 0; p < 2 && status == BMF_OK; p++)
         status = write_own(*writer, &item_part[p], 0, model->items, buffer, err);
@@ -113,11 +115,12 @@ static int write_everything(bmf_comm *comm, bmf_model_writer **writer, const bmf
 }
 
 int bmf_save_model(bmf_comm *comm, const char *path, const bmf_model *model, const bmf_model_meta *meta,
-                   bmf_dataset_file *dataset, const bmf_epoch_record *history, int64_t epochs, bmf_error *err)
+                   bmf_dataset_file *dataset, const int32_t *feature_column, const bmf_epoch_record *history,
+                   int64_t epochs, bmf_error *err)
 {
-    const part user_part[] = {{BMF_ROLE_P, model->P, model->factors, model->stride, NULL},
-                              {BMF_ROLE_USER_BIAS, model->user_bias, 1, 1, NULL},
-                              {BMF_ROLE_W, model->W, model->features, model->features, model->W_scale}};
+    const part user_part[] = {{BMF_ROLE_P, model->P, model->factors, model->stride, NULL, NULL},
+                              {BMF_ROLE_USER_BIAS, model->user_bias, 1, 1, NULL, NULL},
+                              {BMF_ROLE_W, model->W, model->features, model->features, model->W_scale, feature_column}};
     const int user_parts = model->W ? 3 : 2, rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
     int64_t widest = model->features > model->factors ? model->features : model->factors;
     bmf_model_writer *writer = NULL;

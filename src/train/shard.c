@@ -2,10 +2,14 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/rng.h"
 #include "model/model.h"
+
+#define MOST_RATINGS ((int64_t)1 << 30) /* of one user */
 
 void bmf_partition_users(const int64_t *indptr, int64_t users, int parts, int64_t *bounds)
 {
@@ -27,6 +31,7 @@ void bmf_shard_clear(bmf_shard *shard)
     bmf_ratings_clear(&shard->val);
     bmf_csr_clear(&shard->content);
     bmf_content_rows_clear(&shard->rows);
+    bmf_free(shard->feature_column);
     bmf_free(shard->item_steps);
     *shard = (bmf_shard){0};
 }
@@ -34,7 +39,7 @@ void bmf_shard_clear(bmf_shard *shard)
 /* Fisher–Yates on each user's ratings, keyed by the global user. */
 static void shuffle_users(bmf_csr *ratings, int64_t first_user, uint64_t seed)
 {
-    uint64_t key = bmf_rng_key(seed, BMF_STREAM_RATING_ORDER);
+    uint64_t key = bmf_rng_key(seed, BMF_STREAM_RATING_SHUFFLE);
     for (int64_t u = 0; u < ratings->rows; u++) {
         uint64_t user_key = bmf_rng_subkey(key, (uint64_t)(first_user + u));
         int32_t *item = ratings->indices + ratings->indptr[u];
@@ -51,18 +56,84 @@ static void shuffle_users(bmf_csr *ratings, int64_t first_user, uint64_t seed)
     }
 }
 
+typedef struct feature_count {
+    int64_t items; /* that carry the feature */
+    int32_t feature;
+} feature_count;
+
+static int more_items_first(const void *a, const void *b)
+{
+    const feature_count *x = a, *y = b;
+    return x->items != y->items ? (x->items < y->items) - (x->items > y->items) : x->feature - y->feature;
+}
+
+/* Orders the features by how many items carry them: column[f] for each. */
+static int order_features(const bmf_csr *content, int32_t **column, bmf_error *err)
+{
+    const int64_t F = content->columns;
+    feature_count *count = bmf_alloc_zero(F, sizeof *count, "feature counts", err);
+    *column = bmf_alloc(F, sizeof **column, "feature columns", err);
+    if (count && *column) {
+        for (int32_t f = 0; f < F; f++)
+            count[f].feature = f;
+        for (int64_t j = 0; j < bmf_csr_count(content); j++)
+            count[content->indices[j]].items++;
+        qsort(count, (size_t)F, sizeof *count, more_items_first);
+        for (int32_t c = 0; c < F; c++)
+            (*column)[count[c].feature] = c;
+    }
+    bmf_free(count);
+    return count && *column ? BMF_OK : BMF_ERR_MEMORY;
+}
+
+/* Renumbers the features of every row and sorts the row again, by insertion: rows are short. */
+static void renumber_features(bmf_csr *content, const int32_t *column)
+{
+    for (int64_t i = 0; i < content->rows; i++) {
+        const int64_t first = content->indptr[i];
+        for (int64_t j = first; j < content->indptr[i + 1]; j++) {
+            const int32_t feature = column[content->indices[j]];
+            const float value = content->data[j];
+            int64_t at = j;
+            for (; at > first && content->indices[at - 1] > feature; at--) {
+                content->indices[at] = content->indices[at - 1];
+                content->data[at] = content->data[at - 1];
+            }
+            content->indices[at] = feature;
+            content->data[at] = value;
+        }
+    }
+}
+
 static int read_content(bmf_dataset_file *file, double weight, bmf_shard *out, bmf_error *err)
 {
     bmf_content content = {0};
+    bmf_csr *rows = &out->content;
     int status = bmf_dataset_file_read_content(file, &content, err);
-    const bmf_csr *rows = &content.matrix;
     if (status == BMF_OK)
-        status = bmf_content_scaled(rows, weight, &out->content, err);
+        status = bmf_content_scaled(&content.matrix, weight, rows, err);
     if (status == BMF_OK)
-        status = bmf_content_rows_create(rows->rows, rows->columns, rows->indptr, rows->indices, rows->data, weight,
-                                         &out->rows, err);
+        status = order_features(rows, &out->feature_column, err);
+    if (status == BMF_OK) {
+        renumber_features(rows, out->feature_column);
+        status = bmf_content_rows_create(rows->rows, rows->columns, rows->indptr, rows->indices, rows->data, &out->rows,
+                                         err);
+    }
     bmf_content_clear(&content);
     return status;
+}
+
+/* The kernels count a user's ratings in 32 bits, with a margin for the sum of two positions. */
+static int check_row_lengths(const bmf_csr *ratings, int64_t first_user, const char *path, bmf_error *err)
+{
+    for (int64_t u = 0; u < ratings->rows; u++) {
+        int64_t n = ratings->indptr[u + 1] - ratings->indptr[u];
+        if (n > MOST_RATINGS)
+            return bmf_fail(err, BMF_ERR_INPUT,
+                            "%s: user %" PRId64 " has %" PRId64 " training ratings (allowed: %" PRId64 ")", path,
+                            first_user + u, n, (int64_t)MOST_RATINGS);
+    }
+    return BMF_OK;
 }
 
 static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, bmf_shard *out,
@@ -80,6 +151,8 @@ static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content,
         out->users = bounds[rank + 1] - bounds[rank];
         status = bmf_dataset_file_read_ratings(file, BMF_TRAIN, bounds[rank], bounds[rank + 1], 0, &out->train, err);
     }
+    if (status == BMF_OK)
+        status = check_row_lengths(&out->train.matrix, out->first_user, bmf_dataset_file_path(file), err);
     if (status == BMF_OK)
         status = bmf_dataset_file_read_ratings(file, BMF_VAL, bounds[rank], bounds[rank + 1], 0, &out->val, err);
     if (status == BMF_OK && want_content)
@@ -115,14 +188,32 @@ static void take_statistics(bmf_comm *comm, bmf_shard *shard)
     shard->rating_max = high;
 }
 
+/* Every rank opened the file by itself: they must have met the same one. Collective. */
+static int check_same_shape(bmf_comm *comm, const bmf_dataset_file *file, bmf_error *err)
+{
+    const bmf_dataset_shape mine = bmf_dataset_file_shape(file);
+    bmf_dataset_shape first = mine;
+    bmf_comm_broadcast(comm, &first, (int64_t)sizeof first, 0);
+    int status = BMF_OK;
+    if (memcmp(&first, &mine, sizeof first) != 0)
+        status = bmf_fail(err, BMF_ERR_INPUT, "%s: rank 0 sees another data set under this name than rank %d",
+                          bmf_dataset_file_path(file), bmf_comm_rank(comm));
+    return bmf_comm_agree(comm, status, err);
+}
+
 int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, uint64_t seed,
                    bmf_shard *out, bmf_error *err)
 {
     *out = (bmf_shard){0};
     const bmf_dataset_shape shape = bmf_dataset_file_shape(file);
-    int status = BMF_OK;
+    int status = check_same_shape(comm, file, err);
+    if (status != BMF_OK)
+        return status;
     if (shape.ratings[BMF_TRAIN] == 0)
-        status = bmf_fail(err, BMF_ERR_INPUT, "%s: there are no training ratings", bmf_dataset_file_path(file));
+        status = bmf_fail(
+            err, BMF_ERR_INPUT,
+            "%s: there are no training ratings (import with --split none, or with a larger first --split-ratios)",
+            bmf_dataset_file_path(file));
     else
         status = read_parts(comm, file, want_content, content_weight, out, err);
     status = bmf_comm_agree(comm, status, err);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/rng.h"
 #include "train/epoch.h"
 #include "train/merge.h"
@@ -20,6 +21,7 @@ typedef struct trainer {
     bmf_comm *comm;
     bmf_train_options options;
     bmf_dataset_file *file;
+    uint64_t fingerprint; /* of the data set */
     bmf_shard shard;
     bmf_model model, best;
     bmf_kernel kernel;
@@ -70,9 +72,11 @@ static int allocate(trainer *t, bmf_error *err)
     const bmf_shard *shard = &t->shard;
     const bmf_train_options *o = &t->options;
     const int64_t F = shard->content.columns;
-    int status = bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
+    int status =
+        bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
     if (status == BMF_OK)
-        status = bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
+        status =
+            bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
     if (status != BMF_OK)
         return status;
     t->model.global_mean = t->best.global_mean = shard->mean;
@@ -102,15 +106,21 @@ static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
     const bmf_dataset_shape shape = bmf_dataset_file_shape(t->file);
     if (t->options.content != BMF_CONTENT_NONE && shape.features == 0) {
         if (bmf_comm_rank(t->comm) == 0)
-            bmf_log_info("%s has no content: training the plain model", dataset_path);
+            bmf_log_warning("%s has no content: training the plain model", dataset_path);
         t->options.content = BMF_CONTENT_NONE;
     }
     status = bmf_shard_load(t->comm, t->file, t->options.content != BMF_CONTENT_NONE, t->options.content_weight,
                             t->options.seed, &t->shard, err);
     if (status == BMF_OK)
         status = bmf_comm_agree(t->comm, allocate(t, err), err);
+    if (status == BMF_OK && bmf_comm_rank(t->comm) == 0)
+        status = bmf_dataset_file_fingerprint(t->file, &t->fingerprint, err);
+    status = bmf_comm_agree(t->comm, status, err);
     if (status != BMF_OK)
         return status;
+    bmf_comm_broadcast(t->comm, &t->fingerprint, (int64_t)sizeof t->fingerprint, 0);
+    if (shape.ratings[BMF_VAL] == 0 && bmf_comm_rank(t->comm) == 0)
+        bmf_log_info("%s has no validation ratings: no early stopping, the last epoch is kept", dataset_path);
     double squares = P_squares(t);
     bmf_comm_sum_double(t->comm, &squares, 1);
     t->P_mean_square = squares / ((double)t->shard.all_users * (double)t->options.factors);
@@ -160,8 +170,8 @@ static double penalty(trainer *t)
 {
     const bmf_train_options *o = &t->options;
     const bmf_model_norms norms = bmf_model_norms_of(&t->model);
-    double of_users = o->regularization * norms.P + o->bias_regularization * norms.user_bias +
-                      o->content_regularization * norms.W;
+    double of_users =
+        o->regularization * norms.P + o->bias_regularization * norms.user_bias + o->content_regularization * norms.W;
     bmf_comm_sum_double(t->comm, &of_users, 1);
     return of_users + o->regularization * norms.Q + o->bias_regularization * norms.item_bias;
 }
@@ -234,13 +244,13 @@ static bool has_diverged(const trainer *t, const bmf_epoch_record *record)
 
 static int report_divergence(const trainer *t, const bmf_epoch_record *record, bmf_error *err)
 {
-    return bmf_fail(err, BMF_ERR_DIVERGED,
-                    "training diverged in epoch %lld: train_rmse %g on ratings from %g to %g (learning rate %g, %d rank(s), "
-                    "merge %s); try --learning-rate %g%s",
-                    (long long)record->epoch, record->train_rmse, t->shard.rating_min, t->shard.rating_max,
-                    record->learning_rate, bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge),
-                    record->learning_rate / 2,
-                    t->options.merge == BMF_MERGE_SATURATING ? "" : ", or --merge saturating");
+    return bmf_fail(
+        err, BMF_ERR_DIVERGED,
+        "training diverged in epoch %lld: train_rmse %g on ratings from %g to %g (learning rate %g, %d rank(s), "
+        "merge %s); try --learning-rate %g%s",
+        (long long)record->epoch, record->train_rmse, t->shard.rating_min, t->shard.rating_max, record->learning_rate,
+        bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge), record->learning_rate / 2,
+        t->options.merge == BMF_MERGE_SATURATING ? "" : ", or --merge saturating");
 }
 
 static bool wants_stop(trainer *t, const volatile int *stop)
@@ -281,7 +291,7 @@ static int run_epochs(trainer *t, bmf_epoch_observer observer, void *observer_co
     return BMF_OK;
 }
 
-static int describe_model(trainer *t, const bmf_train_result *result, bmf_model_meta *meta, bmf_error *err)
+static void describe_model(const trainer *t, const bmf_train_result *result, bmf_model_meta *meta)
 {
     const bmf_train_options *o = &t->options;
     const bmf_epoch_record *best = &result->history[t->best_epoch - 1];
@@ -309,16 +319,10 @@ static int describe_model(trainer *t, const bmf_train_result *result, bmf_model_
         .merges_per_epoch = o->merges_per_epoch,
         .ranks = bmf_comm_size(t->comm),
         .threads = o->threads,
+        .dataset_fingerprint = t->fingerprint,
     };
-    const char *path = bmf_dataset_file_path(t->file), *slash = strrchr(path, '/');
-    strncpy(meta->dataset, slash ? slash + 1 : path, sizeof meta->dataset - 1);
+    strncpy(meta->dataset, bmf_base_name(bmf_dataset_file_path(t->file)), sizeof meta->dataset - 1);
     strncpy(meta->merge, bmf_merge_rule_name(o->merge), sizeof meta->merge - 1);
-    int status = BMF_OK;
-    if (bmf_comm_rank(t->comm) == 0)
-        status = bmf_dataset_file_fingerprint(t->file, &meta->dataset_fingerprint, err);
-    status = bmf_comm_agree(t->comm, status, err);
-    bmf_comm_broadcast(t->comm, &meta->dataset_fingerprint, sizeof meta->dataset_fingerprint, 0);
-    return status;
 }
 
 int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
@@ -336,19 +340,11 @@ int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, 
     }
     if (status == BMF_OK)
         status = run_epochs(&t, observer, observer_context, stop, result, err);
-    /* What was learned before a divergence is not lost with it. */
-    bmf_error save_error = BMF_ERROR_INIT;
-    int saved = BMF_OK;
-    if ((status == BMF_OK || status == BMF_ERR_DIVERGED) && t.best_epoch > 0) {
-        saved = describe_model(&t, result, &result->meta, &save_error);
-        if (saved == BMF_OK && model_path)
-            saved = bmf_save_model(comm, model_path, &t.best, &result->meta, t.file, result->history,
-                                   result->epochs_run, &save_error);
-    }
-    if (status == BMF_OK && saved != BMF_OK) {
-        status = saved;
-        if (err)
-            *err = save_error;
+    if (status == BMF_OK) {
+        describe_model(&t, result, &result->meta);
+        if (model_path)
+            status = bmf_save_model(comm, model_path, &t.best, &result->meta, t.file, t.shard.feature_column,
+                                    result->history, result->epochs_run, err);
     }
     tear_down(&t);
     return status;

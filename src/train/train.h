@@ -32,7 +32,7 @@ typedef struct bmf_train_options {
     int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
     int64_t threads;               /* ≥ 1 per rank */
     bmf_merge_rule merge;
-    int64_t merges_per_epoch;      /* S ≥ 1 */
+    int64_t merges_per_epoch; /* S ≥ 1 */
     uint64_t seed;
 } bmf_train_options;
 
@@ -50,7 +50,7 @@ typedef struct bmf_train_result {
     bmf_epoch_record *history; /* (epochs_run), owned */
     int64_t epochs_run;
     bmf_stop_reason stopped;
-    double seconds;            /* all epochs, without reading and writing files */
+    double seconds; /* all epochs, without reading and writing files */
 } bmf_train_result;
 void bmf_train_result_clear(bmf_train_result *result);
 

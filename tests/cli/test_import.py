@@ -1,6 +1,7 @@
 """import: its options, what it says about text that is wrong, and that it leaves nothing behind then."""
 import json
 import os
+import time
 import unittest
 
 import h5py
@@ -10,6 +11,7 @@ from command import INPUT, IO, CommandTest
 HEADER = "userId,movieId,rating,timestamp\n"
 GOOD = HEADER + "1,10,4.0,100\n1,11,3.0,101\n2,10,5.0,102\n2,12,1.0,103\n"
 LARGEST_ID = 2**63 - 1
+PROMPT = 15  # seconds, on a busy machine
 
 # Name, content of the ratings file, line (None: the file as a whole), words that the message must have.
 WRONG_RATINGS = [
@@ -115,18 +117,27 @@ class Accepted(CommandTest):
         message = self.fail_with(INPUT, "import", "--ratings", self.ratings, "-o", self.data, "--max-bad-lines", 1)
         self.assertIn(f"{self.ratings}:8: ", message)
 
-    def test_tags_of_unknown_items_are_counted(self):
+    def test_tags_of_unknown_items_are_bad_lines(self):
         items, tags = self.dir / "movies.csv", self.dir / "tags.csv"
         items.write_text("movieId,title,genres\n10,A (1990),Drama\n11,B,Comedy|Drama\n12,C,Action\n13,D,Western\n")
         tags.write_text("userId,movieId,tag,timestamp\n1,10,nice,5\n1,99,odd,6\n")
-        report = self.read(GOOD, "--items", items, "--tags", tags)
+        self.ratings.write_text(GOOD)
+        message = self.fail_with(INPUT, "import", "--ratings", self.ratings, "-o", self.data, "--items", items, "--tags", tags)
+        self.assertTrue(message.startswith(f"blendmf import: {tags}:3: "), message)
+        for word in ('"99"', "items", "rated", "--max-bad-lines"):
+            self.assertIn(word, message)
+        report = self.read(GOOD, "--items", items, "--tags", tags, "--max-bad-lines", 1)
         self.assertEqual((report["import"]["unknown_tags"], report["items"], report["features"]), (1, 4, 5))
 
     def test_one_user_and_one_item(self):
-        for text, word in ((HEADER + "1,10,4,1\n1,11,3,2\n1,12,3,3\n", "user"), (HEADER + "1,10,4,1\n2,10,3,2\n", "item")):
+        for text, word, needed in ((HEADER + "1,10,4,1\n1,11,3,2\n1,12,3,3\n", "user 1", "2 users"),
+                                   (HEADER + "1,10,4,1\n2,10,3,2\n", "item 10", "2 items")):
             self.ratings.write_text(text)
-            result = self.succeed("import", "--ratings", self.ratings, "-o", self.data)
-            self.assertIn(f"one {word}", result.stderr)
+            message = self.fail_with(INPUT, "import", "--ratings", self.ratings, "-o", self.data)
+            self.assertTrue(message.startswith(f"blendmf import: {self.ratings}: "), message)
+            self.assertIn(word, message)
+            self.assertIn(f"at least {needed}", message)
+            self.assertFalse(self.data.exists())
 
     def test_split_options(self):
         text = HEADER + "".join(f"{user},{item},{1 + (user + item) % 5},{(7 * item + 3 * user) % 20}\n"
@@ -135,7 +146,6 @@ class Accepted(CommandTest):
         self.assertEqual([report["splits"][name]["ratings"] for name in ("train", "val", "test")], [200, 100, 100])
         everything = self.read(text, "--split", "none")
         self.assertEqual(everything["splits"]["train"]["ratings"], 400)
-        self.assertEqual((everything["splits"]["val"]["ratings"], everything["splits"]["val"]["mean"]), (0, None))
         cold = self.read(text, "--cold-items", 0.25)
         self.assertEqual(cold["splits"]["train"]["items"], 15)  # the other five have no rating outside test
         first = self.read(text, "--split", "random", "--seed", 1)
@@ -146,11 +156,58 @@ class Accepted(CommandTest):
             self.assertNotEqual(file["ratings/test/indices"][:].tolist(), before)
         self.assertEqual(first["import"]["split"], "random")
 
+    def test_values_of_an_empty_split(self):
+        """There is no mean of nothing: null in JSON, a dash in text."""
+        report = self.read(GOOD, "--split", "none")
+        for name in ("val", "test"):
+            split = report["splits"][name]
+            self.assertEqual((split["ratings"], split["users"], split["items"]), (0, 0, 0))
+            self.assertEqual((split["minimum"], split["maximum"], split["mean"]), (None, None, None))
+        text = self.succeed("import", "--ratings", self.ratings, "-o", self.data, "--split", "none").stdout
+        rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
+        self.assertEqual([rows[name] for name in ("minimum", "maximum", "mean")],
+                         [["1.0000", "-", "-", "1.0000"], ["5.0000", "-", "-", "5.0000"], ["3.2500", "-", "-", "3.2500"]])
+
     def test_quiet_prints_nothing(self):
         self.ratings.write_text(GOOD)
         result = self.succeed("import", "--ratings", self.ratings, "-o", self.data, "--quiet", "--json", self.dir / "r.json")
         self.assertEqual((result.stdout, result.stderr), ("", ""))
         self.assertEqual(json.loads((self.dir / "r.json").read_text())["dataset"], str(self.data))
+
+
+class UnderMpirun(CommandTest):
+    """Commands whose work is one process's: rank 0 does it, and all ranks end alike."""
+
+    def test_bad_input(self):
+        ratings = self.dir / "ratings.csv"
+        for name, text, line, words in WRONG_RATINGS[:2]:
+            with self.subTest(name):
+                ratings.write_text(text)
+                start = time.monotonic()
+                message = self.fail_with(INPUT, "import", "--ratings", ratings, "-o", self.dir / "d.h5", "--json",
+                                         self.dir / "r.json", ranks=3)
+                self.assertLess(time.monotonic() - start, PROMPT)
+                self.assertTrue(message.startswith(f"blendmf import: {ratings}:{line}: "), message)
+                self.assertEqual(self.files(), ["ratings.csv"])
+        message = self.fail_with(IO, "info", self.dir / "missing.h5", ranks=2)
+        self.assertIn("missing.h5", message)
+
+    def test_one_report(self):
+        ratings, data = self.dir / "ratings.csv", self.dir / "d.h5"
+        ratings.write_text(GOOD)
+        args = ["import", "--ratings", ratings, "-o", data]
+        report = self.succeed(*args, ranks=3).stdout
+        self.assertEqual(report.count("totals consistent"), 1)
+        self.assertEqual(report, self.succeed(*args).stdout)
+        self.assertEqual(self.files(), ["d.h5", "ratings.csv"])
+        self.assertEqual(self.json_of("info", data, ranks=3), self.json_of("info", data))
+
+    def test_synth(self):
+        sizes = ["--users", 9, "--items", 9, "--ratings", 20]
+        done = self.json_of("synth", *sizes, "-o", self.dir / "x.h5", ranks=2)
+        self.assertEqual(done["all"]["ratings"], 20)
+        self.succeed("synth", *sizes, "--csv", self.dir / "x", ranks=2)
+        self.assertEqual(self.files(), ["x", "x.h5"])
 
 
 if __name__ == "__main__":

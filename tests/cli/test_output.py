@@ -88,10 +88,67 @@ class Outputs(CommandTest):
         link.symlink_to(data)
         for output in (data, link):
             message = self.fail_with(USAGE, "train", data, "-o", output)
-            self.assertEqual(message, f"blendmf train: the output {output} is the input {data}; give it another name")
-        self.fail_with(USAGE, "info", data, "--json", data)
-        self.fail_with(USAGE, "import", "--ratings", data, "-o", data)
+            self.assertEqual(message, f"blendmf train: -o {output} would replace the input {data} (DATA.h5); "
+                                      "give it another name")
+        for args, option in ((["info", data, "--json", data], "FILE.h5"),
+                             (["import", "--ratings", data, "-o", data], "--ratings"),
+                             (["import", "--ratings", "r.csv", "--items", data, "-o", data], "--items"),
+                             (["import", "--ratings", "r.csv", "--tags", data, "-o", "d.h5", "--json", link], "--tags"),
+                             (["train", data, "-o", self.dir / "m.h5", "--log-json", link], "DATA.h5"),
+                             (["evaluate", data, "d.h5", "--json", link], "MODEL.h5"),
+                             (["evaluate", "m.h5", data, "--json", data], "DATA.h5")):
+            with self.subTest(args[0], option=option):
+                message = self.fail_with(USAGE, *args, cwd=self.dir)
+                self.assertIn(f" would replace the input {data} ({option}); give it another name", message)
         self.assertEqual(data.read_bytes(), before)
+        self.assertEqual(self.files(), ["data.h5", "link.h5"])
+
+    def test_outputs_never_replace_each_other(self):
+        """Told by the file, not by how its name is spelt."""
+        data, text = self.make_dataset(), self.dir / "csv"
+        (self.dir / "r.csv").write_text("userId,movieId,rating\n1,1,3\n1,2,4\n2,1,5\n")
+        (self.dir / "here").symlink_to(self.dir)
+        (self.dir / "old.h5").write_text("old")
+        (self.dir / "link").symlink_to("old.h5")
+        before = self.files()
+        sizes = ["--users", 9, "--items", 9, "--ratings", 20]
+        for command, first, one, second, other in (
+                (["import", "--ratings", "r.csv"], "-o", "d.h5", "--json", "d.h5"),
+                (["import", "--ratings", "r.csv"], "-o", "old.h5", "--json", "link"),
+                (["synth", *sizes], "-o", "t.h5", "--json", self.dir / "t.h5"),
+                (["synth", *sizes], "--csv", text, "--json", "csv"),
+                (["train", data], "-o", "q.h5", "--json", "./q.h5"),
+                (["train", data], "-o", "q.h5", "--log-json", "here/q.h5"),
+                (["train", data, "-o", "q.h5"], "--json", "log", "--log-json", "here/log")):
+            with self.subTest(f"{command[0]} {first} {second}"):
+                message = self.fail_with(USAGE, *command, first, one, second, other, cwd=self.dir)
+                self.assertEqual(message, f"blendmf {command[0]}: {first} {one} and {second} {other} name the same file; "
+                                          "give one of them another name")
+                self.assertEqual(self.files(), before)
+        text.mkdir()
+        for name in ("ratings.csv", "movies.csv", "tags.csv"):
+            message = self.fail_with(USAGE, "synth", *sizes, "--csv", "csv", "--json", text / name, cwd=self.dir)
+            self.assertIn(f"--csv csv/{name} and --json {text / name} name the same file", message)
+        self.assertEqual(list(text.iterdir()), [])
+        self.assertEqual((self.dir / "old.h5").read_text(), "old")
+
+    def test_outputs_of_one_name_in_two_directories(self):
+        (self.dir / "a").mkdir()
+        self.make_dataset()
+        self.succeed("info", "data.h5", "--json", "a/data.h5", cwd=self.dir)
+        self.succeed("train", "data.h5", "-o", "m", "--epochs", 1, "--json", "a/m", "--log-json", "/dev/null", cwd=self.dir)
+        self.assertEqual(json.loads((self.dir / "a/m").read_text())["model"], "m")
+
+    def test_one_device_takes_several_outputs(self):
+        self.succeed("train", self.make_dataset(), "-o", self.dir / "m.h5", "--epochs", 1, "--json", "/dev/null",
+                     "--log-json", "/dev/null")
+
+    def test_path_is_named_when_writing_fails(self):
+        """A name that just fits leaves no room for the temporary one beside it."""
+        data, long = self.make_dataset(), self.dir / ("x" * 250)
+        message = self.fail_with(IO, "info", data, "--quiet", "--json", long)
+        self.assertEqual(message, f"blendmf info: cannot write {long}: cannot create a file beside it: File name too long")
+        self.assertEqual(self.files(), ["data.h5"])
 
 
 class Stdout(CommandTest):

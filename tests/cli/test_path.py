@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import scipy.sparse
 
-from command import OK, CommandTest, epoch_lines, run
+from command import DIVERGED, CommandTest, epoch_lines, run
 
 EPOCH_KEYS = ["epoch", "train_mse", "val_mse", "val_rmse", "learning_rate", "updates_per_second", "seconds",
               "merge_share"]
@@ -164,11 +164,22 @@ class Training(CommandTest):
 
     def test_divergence_has_a_code_of_its_own(self):
         data = self.make_dataset()
-        result = run("train", data, "-o", self.dir / "m.h5", "--learning-rate", 9, "--regularization", 0, "--clip", 1e6,
-                     "--init-std", 5, "--threads", 1)
-        self.assertEqual(result.code, 6, result)
-        self.assertEqual(len(result.errors()), 1, result)
-        self.assertIn("diverged", result.errors()[0])
+        model = self.dir / "m.h5"
+        for ranks in (None, 2):
+            for older in (None, b"an older model"):
+                with self.subTest(ranks=ranks, older=older):
+                    model.unlink(missing_ok=True)
+                    if older:
+                        model.write_bytes(older)
+                    before = self.files()
+                    result = run("train", data, "-o", model, "--learning-rate", 9, "--regularization", 0, "--clip", 1e6,
+                                 "--init-std", 5, "--threads", 1, "--json", self.dir / "result.json", ranks=ranks)
+                    self.assertEqual(result.code, DIVERGED, result)
+                    self.assertEqual(len(result.errors()), 1, result)
+                    self.assertIn("diverged", result.errors()[0])
+                    self.assertEqual(self.files(), before)
+                    if older:
+                        self.assertEqual(model.read_bytes(), older)
 
 
 if __name__ == "__main__":

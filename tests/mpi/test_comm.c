@@ -135,10 +135,14 @@ static void test_launcher(void **state)
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums_in_pieces),         cmocka_unit_test(test_extremes_and_counts),
-        cmocka_unit_test(test_broadcast_and_gather),   cmocka_unit_test(test_agree_when_all_is_well),
-        cmocka_unit_test(test_agree_on_one_failure),   cmocka_unit_test(test_agree_when_all_fail),
-        cmocka_unit_test(test_split),                  cmocka_unit_test(test_launcher),
+        cmocka_unit_test(test_sums_in_pieces),
+        cmocka_unit_test(test_extremes_and_counts),
+        cmocka_unit_test(test_broadcast_and_gather),
+        cmocka_unit_test(test_agree_when_all_is_well),
+        cmocka_unit_test(test_agree_on_one_failure),
+        cmocka_unit_test(test_agree_when_all_fail),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_launcher),
     };
     return cmocka_run_group_tests_name("comm", tests, NULL, NULL);
 }

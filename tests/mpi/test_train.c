@@ -108,7 +108,8 @@ static double val_rmse_of_file(bmf_error *err)
     double squares = 0;
     if (bmf_dataset_read(data, &dataset, err) == BMF_OK && bmf_model_file_open(model_path, &file, err) == BMF_OK &&
         bmf_model_load(file, 0, bmf_model_file_meta(file)->users, &model, err) == BMF_OK &&
-        bmf_content_scaled(&dataset.content.matrix, bmf_model_file_meta(file)->content_weight, &content, err) == BMF_OK) {
+        bmf_content_scaled(&dataset.content.matrix, bmf_model_file_meta(file)->content_weight, &content, err) ==
+            BMF_OK) {
         const bmf_csr *val = &dataset.split[BMF_VAL].matrix;
         for (int64_t u = 0; u < val->rows; u++)
             for (int64_t j = val->indptr[u]; j < val->indptr[u + 1]; j++) {

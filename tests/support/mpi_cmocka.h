@@ -24,7 +24,8 @@ static inline void assert_on_all_ranks(int holds, const char *expression, const 
     bmf_comm_min_double(world, &first, 1);
     if (first < bmf_comm_size(world)) {
         if (bmf_comm_rank(world) == (int)first)
-            print_error("%s:%d: rank %d of %d: %s is false\n", file, line, (int)first, bmf_comm_size(world), expression);
+            print_error("%s:%d: rank %d of %d: %s is false\n", file, line, (int)first, bmf_comm_size(world),
+                        expression);
         bmf_comm_barrier(world);
         _fail(file, line);
     }

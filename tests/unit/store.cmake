@@ -11,6 +11,8 @@ foreach(test IN ITEMS dataset_file model_file)
   bmf_unit_test(test_${test}_tiny SOURCES test_${test}.c store_samples.c store_faults.c LINK store_tiny)
 endforeach()
 
+bmf_unit_test(test_output_driver SOURCES test_output_driver.c store_faults.c LINK bmf_store)
+
 # The same files through h5py, scipy, h5ls and h5dump, and hostile ones made with h5py.
 foreach(size IN ITEMS store tiny)
   add_executable(${size}_tool store_tool.c store_samples.c)

@@ -22,6 +22,7 @@
 #define PATH_ROOM 400
 
 static char directory[PATH_ROOM];
+static char disk[PATH_ROOM + 64]; /* where check_full_disks mounts */
 static pid_t owner;
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *position)
@@ -32,8 +33,11 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
 
 static void remove_directory(void)
 {
-    if (getpid() == owner)
-        nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (getpid() != owner)
+        return;
+    if (*disk)
+        (void)umount2(disk, MNT_DETACH); /* a failed assertion leaves it mounted */
+    nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *test_directory(void)
@@ -261,17 +265,16 @@ void check_size_limits(file_writer writer, const void *context)
 void check_full_disks(file_writer writer, const void *context)
 {
     static const char *const sizes[] = {"size=64k", "size=512k", "size=1m", "size=8m"};
-    char home[PATH_ROOM + 64];
     int failed = 0;
-    snprintf(home, sizeof home, "%s", test_path("disk"));
-    mkdir(home, 0700);
+    snprintf(disk, sizeof disk, "%s", test_path("disk"));
+    mkdir(disk, 0700);
     for (int i = 0; i < 4; i++) {
-        if (mount("blendmf-test", home, "tmpfs", 0, sizes[i]) != 0) {
+        if (mount("blendmf-test", disk, "tmpfs", 0, sizes[i]) != 0) {
             print_message("skipped: a tmpfs cannot be mounted here (root is needed)\n");
             skip();
         }
-        int status = check_one_write(home, -1, "No space left on device", writer, context);
-        umount(home);
+        int status = check_one_write(disk, -1, "No space left on device", writer, context);
+        assert_int_equal(umount(disk), 0);
         failed += status != BMF_OK;
     }
     assert_true(failed > 0);

@@ -111,6 +111,7 @@ int sample_dataset(const sample_options *options, bmf_dataset *out, bmf_error *e
                                       .cold_items = 0.125,
                                       .max_features = 5000,
                                       .seed = -3,
+                                      .ratings_read = 70,
                                       .bad_lines = 2,
                                       .duplicate_ratings = 1,
                                       .unknown_tags = 4};
@@ -169,8 +170,8 @@ static bool imports_equal(const bmf_import_record *a, const bmf_import_record *b
     return strcmp(a->source, b->source) == 0 && strcmp(a->format, b->format) == 0 && strcmp(a->split, b->split) == 0 &&
            strcmp(a->duplicates, b->duplicates) == 0 && same(a->split_ratio, b->split_ratio, BMF_SPLITS, 8) &&
            same(&a->cold_items, &b->cold_items, 1, 8) && a->max_features == b->max_features && a->seed == b->seed &&
-           a->bad_lines == b->bad_lines && a->duplicate_ratings == b->duplicate_ratings &&
-           a->unknown_tags == b->unknown_tags;
+           a->ratings_read == b->ratings_read && a->bad_lines == b->bad_lines &&
+           a->duplicate_ratings == b->duplicate_ratings && a->unknown_tags == b->unknown_tags;
 }
 
 bool datasets_equal(const bmf_dataset *a, const bmf_dataset *b)

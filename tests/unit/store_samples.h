@@ -7,11 +7,11 @@
 
 typedef struct sample_options {
     int64_t users, items, features;
-    int per_user;     /* most ratings of a user in one split */
-    bool text_ids;    /* of users; those of items are numbers */
+    int per_user;  /* most ratings of a user in one split */
+    bool text_ids; /* of users; those of items are numbers */
     bool timestamps;
     bool titles;
-    bool empty_test;  /* the test split has no rating */
+    bool empty_test; /* the test split has no rating */
 } sample_options;
 
 sample_options sample_defaults(void);

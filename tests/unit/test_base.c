@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/rng.h"
 #include "base/strings.h"
 
@@ -65,8 +66,20 @@ static void test_integers(void **state)
 static void test_doubles_round_like_strtod(void **state)
 {
     (void)state;
-    static const char *const good[] = {"0",      "-0.5",   "3.5",  ".5",    "5.",       "1e-7",  "123456789012345678",
-                                       "0.1",    "2.675",  "1e22", "-1E+2", "4.35",     "1e-400", "0.3000000000000000444",
+    static const char *const good[] = {"0",
+                                       "-0.5",
+                                       "3.5",
+                                       ".5",
+                                       "5.",
+                                       "1e-7",
+                                       "123456789012345678",
+                                       "0.1",
+                                       "2.675",
+                                       "1e22",
+                                       "-1E+2",
+                                       "4.35",
+                                       "1e-400",
+                                       "0.3000000000000000444",
                                        "179769313486231570e291"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         double value = -1;
@@ -86,7 +99,8 @@ static void test_doubles_refused(void **state)
 {
     (void)state;
     double value = 0;
-    static const char *const bad[] = {"nan", "inf", "-inf", "0x1p3", "1e", "e5", ".", "+", "1..2", "1,5", "3.5 ", "five"};
+    static const char *const bad[] = {"nan", "inf", "-inf", "0x1p3", "1e",   "e5",
+                                      ".",   "+",   "1..2", "1,5",   "3.5 ", "five"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(bmf_parse_double(bad[i], strlen(bad[i]), &value), BMF_PARSE_NOT_A_NUMBER);
     assert_int_equal(bmf_parse_double("1e999", 5, &value), BMF_PARSE_OUT_OF_RANGE);
@@ -150,6 +164,15 @@ static void test_strings(void **state)
     bmf_strings_clear(&list);
 }
 
+static void test_base_names(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"ratings.csv", "ratings.csv"}, {"/a/b/c.h5", "c.h5"}, {"./x", "x"}, {"a/", ""}, {"", ""}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        assert_string_equal(bmf_base_name(cases[c][0]), cases[c][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_random_numbers),
         cmocka_unit_test(test_allocation),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_base_names),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL) ? 1 : 0;
 }

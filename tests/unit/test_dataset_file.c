@@ -348,6 +348,60 @@ static void contradictions_are_not_written(void **state)
     check_nothing_open();
 }
 
+static void long_strings_are_not_written(void **state)
+{
+    (void)state;
+    sample_options options = sample_defaults();
+    options.titles = false;
+    bmf_dataset dataset = make(&options), back;
+    const char *path = test_path("long.h5");
+    const int64_t largest = 1 << 20;
+    char *text = bmf_alloc(largest + 1, 1, "title", &err);
+    memset(text, 'x', (size_t)largest + 1);
+    assert_ok(bmf_strings_add(&dataset.title, text, largest, &err), err);
+    while (dataset.title.count < dataset.items.count)
+        assert_ok(bmf_strings_add(&dataset.title, "", 0, &err), err);
+    assert_ok(bmf_dataset_write(path, &dataset, &err), err); /* the longest that can be read again */
+    assert_ok(bmf_dataset_read(path, &back, &err), err);
+    assert_true(strings_equal(&dataset.title, &back.title));
+    unlink(path);
+    bmf_strings_clear(&dataset.title);
+    while (dataset.title.count < dataset.items.count)
+        assert_ok(bmf_strings_add(&dataset.title, text, largest + (dataset.title.count == 3), &err), err);
+    assert_int_equal(bmf_dataset_write(path, &dataset, &err), BMF_ERR_INPUT);
+    char wanted[512];
+    snprintf(wanted, sizeof wanted,
+             "%s: /items/title: a string of 1048577 bytes is too long, at most 1048576 bytes are stored", path);
+    assert_string_equal(err.text, wanted);
+    assert_int_equal(file_size(path), -1);
+    bmf_free(text);
+    bmf_dataset_clear(&dataset);
+    bmf_dataset_clear(&back);
+    check_nothing_open();
+}
+
+static void an_item_twice_for_a_user_is_refused(void **state)
+{
+    (void)state;
+    sample_options options = sample_defaults();
+    bmf_dataset dataset = make(&options), back;
+    const char *path = test_path("twice.h5");
+    bmf_csr *matrix = &dataset.split[BMF_VAL].matrix;
+    int64_t user = 0;
+    while (matrix->indptr[user + 1] - matrix->indptr[user] < 3)
+        user++;
+    int32_t *row = matrix->indices + matrix->indptr[user];
+    row[2] = row[0];
+    assert_ok(bmf_dataset_write(path, &dataset, &err), err);
+    assert_int_equal(bmf_dataset_read(path, &back, &err), BMF_ERR_INPUT);
+    char wanted[512];
+    snprintf(wanted, sizeof wanted, "%s: /ratings/val: row %ld has index %d twice; a user rates an item once", path,
+             (long)user, row[0]);
+    assert_string_equal(err.text, wanted);
+    bmf_dataset_clear(&dataset);
+    check_nothing_open();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +419,8 @@ int main(void)
         cmocka_unit_test_setup(failed_writes_leave_the_older_file, clear_error),
         cmocka_unit_test_setup(full_disks_leave_the_older_file, clear_error),
         cmocka_unit_test_setup(contradictions_are_not_written, clear_error),
+        cmocka_unit_test_setup(long_strings_are_not_written, clear_error),
+        cmocka_unit_test_setup(an_item_twice_for_a_user_is_refused, clear_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,7 @@ static void test_threads_change_nothing(void **state)
     bmf_scores_block(&p.items, p.P, p.base, p.users, got[0]);
     assert_int_equal(omp_get_max_threads(), 4);
     assert_memory_equal(got[0], p.score, bytes);
+    bmf_linalg_begin_threads();
 #pragma omp parallel for num_threads(4)
     for (int t = 0; t < 4; t++)
         bmf_scores_block(&p.items, p.P, p.base, p.users, got[t]);

@@ -100,6 +100,7 @@ static void ties_keep_the_order_of_the_file(void **state)
     size_t at = strlen(text), end = 0;
     for (int i = 0; i < 100; i++) /* enough for the merge: times 2, 1, 0, 2, ..., all ties otherwise */
         at += (size_t)snprintf(text + at, sizeof text - at, "1,%d,3,%d\n", (i * 37) % 100, 2 - i % 3);
+    (void)snprintf(text + at, sizeof text - at, "2,0,3,0\n"); /* one user alone is refused */
     for (int time = 0; time < 3; time++)
         for (int i = 2 - time; i < 100; i += 3)
             end += (size_t)snprintf(wanted + end, sizeof wanted - end, "%d ", (i * 37) % 100);
@@ -127,6 +128,7 @@ static void duplicates_in_four_ways(void **state)
         assert_string_equal(row_of(&d, 0), wanted[m]);
         assert_string_equal(row_of(&d, 1), "10:1@1");
         assert_int_equal(d.import.duplicate_ratings, 3);
+        assert_int_equal(d.import.ratings_read, 7);
         bmf_dataset_clear(&d);
     }
     bmf_error err = BMF_ERROR_INIT;
@@ -146,7 +148,7 @@ static void duplicates_without_time(void **state)
 {
     (void)state;
     bmf_import_options options =
-        options_for(text_file("dup2.csv", "userId,movieId,rating\n1,10,1\n1,20,2\n1,10,4\n1,30,3\n"));
+        options_for(text_file("dup2.csv", "userId,movieId,rating\n1,10,1\n1,20,2\n1,10,4\n1,30,3\n2,10,1\n"));
     bmf_dataset d = import_with(&options);
     assert_string_equal(row_of(&d, 0), "20:2 10:4 30:3");
     bmf_dataset_clear(&d);
@@ -164,6 +166,7 @@ static void catalogue_keeps_every_item(void **state)
                                                  "5,Five,(no genres listed)\n70,Seventy,Comedy\n");
     options.tags_path = text_file("tags.csv", "userId,movieId,tag,timestamp\n1,99,Space Opera,1\n9,30,grim,2\n"
                                               "1,1000,lost,3\n2,99,opera,4\n1,1001,lost,5\n");
+    options.max_bad_lines = 2;
     bmf_dataset d = import_with(&options);
     assert_int_equal(d.items.count, 4);
     assert_memory_equal(d.items.number, ((int64_t[]){5, 30, 70, 99}), 4 * sizeof(int64_t));
@@ -191,7 +194,7 @@ static void catalogue_keeps_every_item(void **state)
 static void dat_catalogue_in_latin1_or_utf8(void **state)
 {
     (void)state;
-    bmf_import_options options = options_for(text_file("r.dat", "1::4::3::9\n"));
+    bmf_import_options options = options_for(text_file("r.dat", "1::4::3::9\n2::5::3::9\n"));
     static const char *const forms[] = {"4::\xc9l\xe8ve: a film (1999)::Drama\n",
                                         "4::\xc3\x89l\xc3\xa8ve: a film (1999)::Drama\n"};
     for (int f = 0; f < 2; f++) {
@@ -205,12 +208,12 @@ static void dat_catalogue_in_latin1_or_utf8(void **state)
 static void uitem_flags_become_genres(void **state)
 {
     (void)state;
-    bmf_import_options options = options_for(text_file("u.data", "1\t2\t3\t9\n1\t1\t3\t9\n"));
+    bmf_import_options options = options_for(text_file("u.data", "1\t2\t3\t9\n5\t1\t3\t9\n"));
     options.items_path =
-        text_file("u.item", "2|Caf\xe9 (1995)|01-Jan-1995||http://x/?a|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|0\n"
+        text_file("u.item", "2|Caf\xe9:: (1995)|01-Jan-1995||http://x/?a|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|0\n"
                             "1|None (1990)|||http://y|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|1|0|0|0\n");
     bmf_dataset d = import_with(&options);
-    assert_string_equal(bmf_strings_get(&d.title, 1), "Caf\xc3\xa9 (1995)");
+    assert_string_equal(bmf_strings_get(&d.title, 1), "Caf\xc3\xa9:: (1995)");
     assert_int_equal(d.content.feature.count, 4);
     static const char *const terms[] = {"comedy", "drama", "fi", "sci"};
     for (int t = 0; t < 4; t++)
@@ -222,12 +225,14 @@ static void uitem_flags_become_genres(void **state)
 static void bad_lines_may_be_skipped(void **state)
 {
     (void)state;
-    const char *path = text_file("bad.csv", "userId,movieId,rating\n1,1,4\n1,x,3\n1,2,nan\n1,3,2\n1,4\n");
+    const char *path = text_file("bad.csv", "userId,movieId,rating\n1,1,4\n1,x,3\n1,2,nan\n2,3,2\n1,4\n");
     bmf_import_options options = options_for(path);
     options.max_bad_lines = 3;
     bmf_dataset d = import_with(&options);
-    assert_string_equal(row_of(&d, 0), "1:4 3:2");
+    assert_string_equal(row_of(&d, 0), "1:4");
+    assert_string_equal(row_of(&d, 1), "3:2");
     assert_int_equal(d.import.bad_lines, 3);
+    assert_int_equal(d.import.ratings_read, 2);
     bmf_dataset_clear(&d);
     options.max_bad_lines = 2;
     bmf_error err = BMF_ERROR_INIT;
@@ -240,16 +245,41 @@ static void bad_lines_may_be_skipped(void **state)
     assert_string_equal(err.text, text);
 }
 
-static void one_user_or_one_item_is_enough(void **state)
+/* Bad lines of ratings and tags of unknown items are allowed together. */
+static void bad_lines_and_unknown_tags_share_a_limit(void **state)
 {
     (void)state;
-    bmf_dataset d = import_text("one.csv", "userId,movieId,rating\n9,1,4\n9,2,3\n");
-    assert_int_equal(d.users.count, 1);
-    assert_string_equal(row_of(&d, 0), "1:4 2:3");
+    bmf_import_options options = options_for(text_file("both.csv", "userId,movieId,rating\n1,1,4\n1,x,3\n2,3,2\n"));
+    options.tags_path = text_file("both_tags.csv", "userId,movieId,tag\n1,1,a\n1,8,b\n1,3,c\n1,9,d\n");
+    options.max_bad_lines = 3;
+    bmf_dataset d = import_with(&options);
+    assert_int_equal(d.import.bad_lines, 1);
+    assert_int_equal(d.import.unknown_tags, 2);
     bmf_dataset_clear(&d);
-    d = import_text("one.csv", "userId,movieId,rating\n9,1,4\n8,1,3\n");
-    assert_int_equal(d.items.count, 1);
-    assert_string_equal(row_of(&d, 0), "1:3");
+    options.max_bad_lines = 2;
+    bmf_error err = BMF_ERROR_INIT;
+    char text[512];
+    assert_int_equal(bmf_import(&options, &d, &err), BMF_ERR_INPUT);
+    snprintf(text, sizeof text,
+             "%s:5: tag for item \"9\", which is neither in the file of items nor rated; only those may have tags (bad "
+             "line number 3, 2 allowed by --max-bad-lines)",
+             options.tags_path);
+    assert_string_equal(err.text, text);
+}
+
+/* A form is known by the first separator, whatever stands in later fields. */
+static void text_does_not_change_the_form(void **state)
+{
+    (void)state;
+    bmf_import_options options = options_for(text_file("form.csv", "userId,movieId,rating\n1,2,4\n2,3,5\n"));
+    options.tags_path = text_file("form_tags.tsv", "1\t2\tStar::Wars\n1\t3\tcalm\n");
+    options.items_path = text_file("form_items.dat", "2::Tab\there::Drama\n");
+    bmf_dataset d = import_with(&options);
+    assert_string_equal(bmf_strings_get(&d.title, 0), "Tab\there");
+    static const char *const terms[] = {"calm", "drama", "star", "wars"};
+    assert_int_equal(d.content.feature.count, 4);
+    for (int t = 0; t < 4; t++)
+        assert_string_equal(bmf_strings_get(&d.content.feature, t), terms[t]);
     bmf_dataset_clear(&d);
 }
 
@@ -287,10 +317,17 @@ static void report_counts(void **state)
     assert_close(r.sparsity, 0.5, 1e-12);
     assert_true(r.totals_consistent);
     d.split[BMF_TEST].matrix.data[0] = NAN;
-    d.split[BMF_TEST].matrix.indices[0] = d.split[BMF_TRAIN].matrix.indices[0];
+    int32_t *moved = d.split[BMF_TEST].matrix.indices, was = moved[0];
+    moved[0] = d.split[BMF_TRAIN].matrix.indices[0];
     r = bmf_dataset_report_of(&d);
     assert_int_equal(r.split[BMF_TEST].missing, 1);
     assert_false(r.totals_consistent);
+    moved[0] = was;
+    assert_true(bmf_dataset_report_of(&d).totals_consistent);
+    d.import.ratings_read++; /* a rating got lost between reading and splitting */
+    assert_false(bmf_dataset_report_of(&d).totals_consistent);
+    d.import.duplicate_ratings++; /* no: it was merged */
+    assert_true(bmf_dataset_report_of(&d).totals_consistent);
     bmf_dataset_clear(&d);
 }
 
@@ -298,7 +335,7 @@ static void a_pipe_is_read_as_well(void **state)
 {
     (void)state;
     char command[600], path[64];
-    snprintf(command, sizeof command, "cat '%s'", text_file("pipe.csv", "userId,movieId,rating\n1,1,4\n"));
+    snprintf(command, sizeof command, "cat '%s'", text_file("pipe.csv", "userId,movieId,rating\n1,1,4\n2,2,3\n"));
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     snprintf(path, sizeof path, "/dev/fd/%d", fileno(pipe));
@@ -322,7 +359,8 @@ int main(void)
         cmocka_unit_test(dat_catalogue_in_latin1_or_utf8),
         cmocka_unit_test(uitem_flags_become_genres),
         cmocka_unit_test(bad_lines_may_be_skipped),
-        cmocka_unit_test(one_user_or_one_item_is_enough),
+        cmocka_unit_test(bad_lines_and_unknown_tags_share_a_limit),
+        cmocka_unit_test(text_does_not_change_the_form),
         cmocka_unit_test(report_counts),
         cmocka_unit_test(a_pipe_is_read_as_well),
     };

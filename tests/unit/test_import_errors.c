@@ -105,6 +105,22 @@ static void bad_ratings_are_named(void **state)
     }
 }
 
+static void one_user_or_one_item_is_refused(void **state)
+{
+    (void)state;
+    static const bad_text one[] = {
+        {HEADER "9,1,4,1\n9,2,3,2\n", ": all ratings are by user 9; ratings by at least 2 users are needed"},
+        {HEADER "9,5,4,1\n8,5,3,2\n", ": all ratings are of item 5; ratings of at least 2 items are needed"},
+        {HEADER "zoe,5,4,1\n", ": all ratings are by user zoe; ratings by at least 2 users are needed"},
+    };
+    bmf_import_options options = options_for(NULL);
+    for (size_t b = 0; b < sizeof one / sizeof *one; b++) {
+        options.ratings_path = text_file("one.csv", one[b].text);
+        options.items_path = text_file("one_items.csv", "movieId,title,genres\n1,a,b\n5,c,d\n"); /* no help */
+        expect(&options, BMF_ERR_INPUT, options.ratings_path, one[b].message);
+    }
+}
+
 static void a_forced_format_is_obeyed(void **state)
 {
     (void)state;
@@ -168,7 +184,7 @@ static void bad_items_are_named(void **state)
         {"1::a::b::c\n", ":1: a file of items in dat form has 2 or 3 fields a line, this one has 4"},
         {"1|a|b||u|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|2\n", ":1: genre flag \"2\" in field 24 is neither 0 nor 1"},
     };
-    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n"));
+    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n2,3,3,4\n"));
     for (size_t b = 0; b < sizeof bad_items / sizeof *bad_items; b++) {
         options.ratings_path = text_path("good.csv"); /* paths live for eight calls */
         options.items_path = text_file("items.txt", bad_items[b].text);
@@ -188,9 +204,12 @@ static void bad_tags_are_named(void **state)
          ":3: item id \"x\" is not a number, but the first one in the ratings is" IDS},
         {"userId,movieId,tag\n1,2,a\n1,2,\"a\n", ":3: unbalanced quote: a quoted field begins here and does not end "
                                                  "before the file does"},
+        {"userId,movieId,tag\n1,2,a\n1,9,b\n",
+         ":3: tag for item \"9\", which is neither in the file of items nor rated; only those may have tags "
+         "(--max-bad-lines N skips up to N such lines)"},
         {"userId,movieId,tag\n1,2,a\n1,2\n", ":3: has 2 fields where the header has 3; the last line may be cut off"},
     };
-    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n"));
+    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n2,3,3,4\n"));
     for (size_t b = 0; b < sizeof bad_tags / sizeof *bad_tags; b++) {
         options.tags_path = text_file("tags.txt", bad_tags[b].text);
         expect(&options, BMF_ERR_INPUT, options.tags_path, bad_tags[b].message);
@@ -200,12 +219,12 @@ static void bad_tags_are_named(void **state)
 static void bad_options_are_named(void **state)
 {
     (void)state;
-    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n"));
+    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n2,3,3,4\n"));
     bmf_import_options bad = options;
     bad.split_ratio[BMF_TRAIN] = 0.8;
-    expect(&bad, BMF_ERR_USAGE, "", "split ratios 0.8,0.15,0.15 add up to 1.1, they must add up to 1");
+    expect(&bad, BMF_ERR_USAGE, "", "--split-ratios: 0.8, 0.15, 0.15 add up to 1.1, they must add up to 1");
     bad.split_ratio[BMF_VAL] = -0.1;
-    expect(&bad, BMF_ERR_USAGE, "", "split ratio -0.1 (val) is not between 0 and 1");
+    expect(&bad, BMF_ERR_USAGE, "", "--split-ratios: -0.1 for val must be 0 to 1");
     bad = options;
     bad.cold_items = 1;
     expect(&bad, BMF_ERR_USAGE, "", "the fraction of cold items 1 is not in [0, 1)");
@@ -224,7 +243,7 @@ int main(void)
         cmocka_unit_test(bad_ratings_are_named),  cmocka_unit_test(a_forced_format_is_obeyed),
         cmocka_unit_test(binary_files_are_named), cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(bad_items_are_named),    cmocka_unit_test(bad_tags_are_named),
-        cmocka_unit_test(bad_options_are_named),
+        cmocka_unit_test(bad_options_are_named),  cmocka_unit_test(one_user_or_one_item_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

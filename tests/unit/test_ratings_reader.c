@@ -159,6 +159,35 @@ static void the_first_error_wins(void **state)
     }
 }
 
+static void check_mixed(const char *text, bool wide_user)
+{
+    bmf_raw_ratings raw;
+    bmf_ratings_reader *reader;
+    for (int threads = 1; threads <= 3; threads += 2) {
+        read_file(text_file("mixed.csv", text), threads, 1, 0, &raw, &reader);
+        const bmf_ids *wide = wide_user ? &raw.users : &raw.items, *words = wide_user ? &raw.items : &raw.users;
+        const int32_t *number = wide_user ? raw.user : raw.item, *word = wide_user ? raw.item : raw.user;
+        assert_int_equal(wide->kind, BMF_ID_INT64);
+        assert_int_equal(words->kind, BMF_ID_STRING);
+        assert_memory_equal(wide->number, ((int64_t[]){7, 5000000000}), 2 * sizeof(int64_t));
+        assert_int_equal(words->count, 2);
+        assert_string_equal(bmf_strings_get(&words->text, 0), "abc");
+        assert_string_equal(bmf_strings_get(&words->text, 1), "xyz");
+        assert_memory_equal(number, ((int32_t[]){1, 0, 1}), 3 * sizeof(int32_t));
+        assert_memory_equal(word, ((int32_t[]){1, 0, 0}), 3 * sizeof(int32_t));
+        bmf_raw_ratings_clear(&raw);
+        bmf_ratings_reader_close(&reader);
+    }
+}
+
+/* Numbers that need 64 bits in one column, strings in the other. */
+static void wide_numbers_beside_strings(void **state)
+{
+    (void)state;
+    check_mixed("userId,movieId,rating,timestamp\n5000000000,xyz,4,1\n7,abc,3,2\n5000000000,abc,2,3\n", true);
+    check_mixed("userId,movieId,rating,timestamp\nxyz,5000000000,4,1\nabc,7,3,2\nabc,5000000000,2,3\n", false);
+}
+
 int main(void)
 {
     bmf_log_set_level(BMF_LOG_SILENT);
@@ -166,6 +195,7 @@ int main(void)
         cmocka_unit_test(pieces_do_not_matter),
         cmocka_unit_test(rows_are_what_was_written),
         cmocka_unit_test(the_first_error_wins),
+        cmocka_unit_test(wide_numbers_beside_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,7 +159,7 @@ static void fill(arrays *a, const problem *p)
     for (int64_t j = 0; j < p->x_indptr[N]; j++)
         a->x[j] = (float)p->x[j];
     bmf_error err = BMF_ERROR_INIT;
-    assert_ok(bmf_content_rows_create(N, F, p->x_indptr, p->x_feature, a->x, 1, &a->rows, &err), err);
+    assert_ok(bmf_content_rows_create(N, F, p->x_indptr, p->x_feature, a->x, &a->rows, &err), err);
     for (int64_t j = 0; j < p->count; j++) {
         a->indptr[p->user[j] + 1] = j + 1; /* the ratings come user by user */
         a->value[j] = (float)p->rating[j];
@@ -179,12 +179,24 @@ static void float_kernel(const char *name, bool concat)
     fill(a, &p);
     json_t *wanted = json_object_get(golden, concat ? "concat" : "plain");
     const float lambda = (float)number("regularization");
-    bmf_sweep sweep = {.indptr = a->indptr, .item = p.item, .value = a->value, .stride = STRIDE, .P = a->P, .Q = a->Q,
-                       .user_bias = a->b_u, .item_bias = a->b_i, .content = concat ? &a->rows : NULL, .W = a->W,
-                       .W_scale = a->scale, .W_norm2 = a->norm2,
+    bmf_sweep sweep = {.indptr = a->indptr,
+                       .item = p.item,
+                       .value = a->value,
+                       .stride = STRIDE,
+                       .P = a->P,
+                       .Q = a->Q,
+                       .user_bias = a->b_u,
+                       .item_bias = a->b_i,
+                       .content = concat ? &a->rows : NULL,
+                       .W = a->W,
+                       .W_scale = a->scale,
+                       .W_norm2 = a->norm2,
                        .mean = (float)json_number_value(json_object_get(wanted, "global_mean")),
-                       .learning_rate = (float)number("learning_rate"), .regularization = lambda,
-                       .bias_regularization = lambda, .content_regularization = lambda, .clip = (float)number("clip"),
+                       .learning_rate = (float)number("learning_rate"),
+                       .regularization = lambda,
+                       .bias_regularization = lambda,
+                       .content_regularization = lambda,
+                       .clip = (float)number("clip"),
                        .in_order = true};
     int32_t users[M];
     for (int u = 0; u < M; u++)

@@ -37,7 +37,7 @@ static void fill_content(world *w)
     }
     w->x_indptr[N] = nnz;
     bmf_error err = BMF_ERROR_INIT;
-    assert_ok(bmf_content_rows_create(N, F, w->x_indptr, w->x_feature, w->x_value, 1, &w->rows, &err), err);
+    assert_ok(bmf_content_rows_create(N, F, w->x_indptr, w->x_feature, w->x_value, &w->rows, &err), err);
 }
 
 static world *make_world(int64_t stride, bool concat, float clip)
@@ -64,12 +64,26 @@ static world *make_world(int64_t stride, bool concat, float clip)
     for (int i = 0; i < N; i++)
         bmf_rng_normal(bmf_rng_subkey(6, (uint64_t)i), 0, 0.3, w->Q + i * stride, k);
     fill_content(w);
-    w->sweep = (bmf_sweep){.first_user = 1000, .indptr = w->indptr, .item = w->item, .value = w->value, .stride = stride,
-                           .P = w->P, .Q = w->Q, .user_bias = w->b_u, .item_bias = w->b_i,
+    w->sweep = (bmf_sweep){.first_user = 1000,
+                           .indptr = w->indptr,
+                           .item = w->item,
+                           .value = w->value,
+                           .stride = stride,
+                           .P = w->P,
+                           .Q = w->Q,
+                           .user_bias = w->b_u,
+                           .item_bias = w->b_i,
                            .content = concat ? &w->rows : NULL,
-                           .W = w->W, .W_scale = w->scale, .W_norm2 = w->norm2, .mean = 3,
-                           .learning_rate = 0.02f, .regularization = 0.05f, .bias_regularization = 0.01f,
-                           .content_regularization = 0.03f, .clip = clip, .order_key = 99};
+                           .W = w->W,
+                           .W_scale = w->scale,
+                           .W_norm2 = w->norm2,
+                           .mean = 3,
+                           .learning_rate = 0.02f,
+                           .regularization = 0.05f,
+                           .bias_regularization = 0.01f,
+                           .content_regularization = 0.03f,
+                           .clip = clip,
+                           .order_key = 99};
     return w;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "data/import.h"
 #include "data/share.h"
 #include "data/stopwords.h"
 #include "data/synth_plan.h"
@@ -91,6 +92,7 @@ static void record_and_ids(void **state)
     assert_string_equal(d.import.format, "synth");
     assert_string_equal(d.import.split, "temporal");
     assert_int_equal(d.import.seed, 77);
+    assert_true(bmf_dataset_report_of(&d).totals_consistent);
     assert_close(d.import.split_ratio[BMF_VAL], 0.15, 0);
     assert_ok(bmf_ids_check(&d.users, "users", &err), err);
     assert_int_equal(d.users.number[0], 1);
@@ -415,6 +417,19 @@ static void options_out_of_range_are_named(void **state)
     refuse(o, "--split-ratios: 0.7, 0.15, 0.25 add up to 1.1, they must add up to 1");
 }
 
+/* Text may have more users than a data set; refused before anything is allocated for them. */
+static void more_users_than_a_data_set_holds_are_refused(void **state)
+{
+    (void)state;
+    bmf_synth_options o = options_of(INT64_C(2147483648), 20, INT64_C(2147483648));
+    bmf_dataset d;
+    bmf_error e = BMF_ERROR_INIT;
+    assert_ok(bmf_synth_check(&o, &e), e);
+    assert_int_equal(bmf_synth(&o, &d, &e), BMF_ERR_USAGE);
+    assert_string_equal(e.text, "--users 2147483648: a data set holds at most 2147483647 users; --csv writes more");
+    assert_int_equal(d.users.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +446,7 @@ int main(void)
         cmocka_unit_test(content_carries_signal),
         cmocka_unit_test(shares_are_exact_and_within_room),
         cmocka_unit_test(options_out_of_range_are_named),
+        cmocka_unit_test(more_users_than_a_data_set_holds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,7 +131,7 @@ static void expect_same_dataset(const bmf_dataset *a, const bmf_dataset *b)
 static void csv_imports_to_the_same_data_set(void **state)
 {
     (void)state;
-    const int64_t size[][4] = {{1, 1, 1, 3}, {30, 40, 900, 0}, {300, 500, 20000, 150}, {50, 7, 333, 12}};
+    const int64_t size[][4] = {{2, 2, 3, 3}, {30, 40, 900, 0}, {300, 500, 20000, 150}, {50, 7, 333, 12}};
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
         bmf_synth_options o = bmf_synth_defaults();
         bmf_dataset made, imported;

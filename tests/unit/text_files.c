@@ -8,7 +8,7 @@
 
 #include "support/assert_close.h"
 
-static char directory[] = "/tmp/bmf_text_XXXXXX";
+static char directory[160];
 
 static void remove_directory(void)
 {
@@ -29,6 +29,9 @@ const char *text_path(const char *name)
     static char paths[8][256];
     static int next, made;
     if (!made) {
+        const char *base = getenv("TMPDIR");
+        int length = snprintf(directory, sizeof directory, "%s/bmf_text_XXXXXX", base && *base ? base : "/tmp");
+        assert_true(length < (int)sizeof directory);
         assert_non_null(mkdtemp(directory));
         atexit(remove_directory);
         made = 1;

@@ -1,4 +1,4 @@
-/* Text files for tests, in a directory of this process that goes when it exits. */
+/* Text files for tests, in a directory of this process (below TMPDIR or /tmp) that goes when it exits. */
 #ifndef TESTS_UNIT_TEXT_FILES_H
 #define TESTS_UNIT_TEXT_FILES_H
 
