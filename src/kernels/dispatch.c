@@ -59,7 +59,7 @@ int bmf_kernel_choose(int64_t stride, bool content, const char *want, bmf_kernel
         if (!families[i].runs_here)
             return bmf_fail(err, BMF_ERR_USAGE, "BMF_KERNEL=%s: this processor cannot run that instruction set", want);
         const bmf_kernel_instance *instance = find_instance(&families[i], stride, generic);
-        *out = (bmf_kernel){instance->sweep[content], instance->lanes, {0}};
+        *out = (bmf_kernel){instance->sweep[content], instance->lanes[content], {0}};
         snprintf(out->name, sizeof out->name, "%s", instance->name);
         return BMF_OK;
     }

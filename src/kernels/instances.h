@@ -9,7 +9,7 @@
 /* stride: the row length it is made for; 0: any; −1: any, one user at a time ("generic"). */
 typedef struct bmf_kernel_instance {
     int64_t stride;
-    int lanes;
+    int lanes[2]; /* plain, concat */
     const char *name;
     bmf_sweep_kernel sweep[2]; /* plain, concat */
 } bmf_kernel_instance;

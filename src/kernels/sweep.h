@@ -41,7 +41,7 @@ typedef double (*bmf_sweep_kernel)(const bmf_sweep *sweep, const int32_t *user, 
 typedef struct bmf_kernel {
     bmf_sweep_kernel sweep;
     int lanes;     /* users interleaved: the kernel visits ratings in the order of bmf_sweep_visit with this many */
-    char name[32]; /* "v4-k32x4", "ref", ... */
+    char name[32]; /* "v4-k32", "ref", ... */
 } bmf_kernel;
 
 /* Chooses the kernel for a stride, with or without content, for this processor. `want` forces a family: "ref" (the plain
