@@ -161,12 +161,8 @@ static int announce(const settings *s, int ranks, bmf_error *err)
     status = bmf_dataset_file_open(s->dataset, &file, err);
     if (status != BMF_OK)
         return status;
-    uint64_t fingerprint = 0;
     bmf_dataset_shape shape = bmf_dataset_file_shape(file);
-    status = bmf_dataset_file_fingerprint(file, &fingerprint, err);
     bmf_dataset_file_close(&file);
-    if (status != BMF_OK)
-        return status;
     bmf_content_mode content = shape.features > 0 ? s->train.content : BMF_CONTENT_NONE;
     bmf_log_info("%s: %" PRId64 " users x %" PRId64 " items, %" PRId64 " train and %" PRId64 " val ratings, %" PRId64
                  " features; %d rank%s x %" PRId64 " thread%s, content %s, %" PRId64 " factors",

@@ -1,12 +1,14 @@
 #include "model/model.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/rng.h"
 
-#define ROW_FLOATS 16 /* 64 bytes */
+#define ROW_FLOATS 16            /* 64 bytes */
+#define PREFETCHED_FEATURES 4096 /* of a user's row of W, before his predictions */
 
 int64_t bmf_model_stride(int64_t factors)
 {
@@ -125,16 +127,32 @@ static float row_dot(const float *P, const float *Q, int64_t stride)
     return total;
 }
 
+/* W_u·x_i without the scale, in float: for many items at a time, where the doubles of content_term would cost. */
+static float content_dot(const float *W, const bmf_csr *content, int64_t item)
+{
+    float even = 0, odd = 0;
+    int64_t j = content->indptr[item];
+    const int64_t end = content->indptr[item + 1];
+    for (; j + 1 < end; j += 2) {
+        even += W[content->indices[j]] * content->data[j];
+        odd += W[content->indices[j + 1]] * content->data[j + 1];
+    }
+    return j < end ? even + odd + W[content->indices[j]] * content->data[j] : even + odd;
+}
+
 void bmf_model_predict_user(const bmf_model *model, const bmf_csr *content, int64_t user, const int32_t *item,
                             int64_t count, float *out)
 {
-    const float *P = model->P + user * model->stride;
+    const bool blended = model->W && content;
+    const float *P = model->P + user * model->stride, *W = blended ? model->W + user * model->features : NULL;
     const float base = (float)model->global_mean + model->user_bias[user];
+    const float scale = blended ? (float)model->W_scale[user] : 0;
+    for (int64_t f = 0; blended && f < model->features && f < PREFETCHED_FEATURES; f += ROW_FLOATS)
+        __builtin_prefetch(W + f);
     for (int64_t j = 0; j < count; j++)
         out[j] = base + model->item_bias[item[j]] + row_dot(P, model->Q + item[j] * model->stride, model->stride);
-    if (model->W && content)
-        for (int64_t j = 0; j < count; j++)
-            out[j] += (float)content_term(model, content, user, item[j]);
+    for (int64_t j = 0; blended && j < count; j++)
+        out[j] += scale * content_dot(W, content, item[j]);
 }
 
 bmf_model_norms bmf_model_norms_of(const bmf_model *model)
