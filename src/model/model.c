@@ -127,20 +127,20 @@ static float row_dot(const float *P, const float *Q, int64_t stride)
     return total;
 }
 
-/* W_u·x_i without the scale, in float: for many items at a time, where the doubles of content_term would cost. */
-static float content_dot(const float *W, const bmf_csr *content, int64_t item)
+/* W_u·x_i without the scale, in float and by groups: for many items at a time, where content_term would cost. */
+static float content_dot(const float *W, const bmf_content_rows *content, int64_t item)
 {
-    float even = 0, odd = 0;
-    int64_t j = content->indptr[item];
-    const int64_t end = content->indptr[item + 1];
-    for (; j + 1 < end; j += 2) {
-        even += W[content->indices[j]] * content->data[j];
-        odd += W[content->indices[j + 1]] * content->data[j + 1];
-    }
-    return j < end ? even + odd + W[content->indices[j]] * content->data[j] : even + odd;
+    const bmf_content_group *group = content->group + content->row[item].first;
+    float sum[BMF_CONTENT_GROUP] = {0}, dot = 0;
+    for (int32_t g = 0; g < content->row[item].groups; g++)
+        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
+            sum[j] += W[group[g].feature[j]] * group[g].value[j];
+    for (int j = 0; j < BMF_CONTENT_GROUP; j++)
+        dot += sum[j];
+    return dot;
 }
 
-void bmf_model_predict_user(const bmf_model *model, const bmf_csr *content, int64_t user, const int32_t *item,
+void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, int64_t user, const int32_t *item,
                             int64_t count, float *out)
 {
     const bool blended = model->W && content;

@@ -3,6 +3,7 @@
 #ifndef BMF_MODEL_MODEL_H
 #define BMF_MODEL_MODEL_H
 
+#include "kernels/content.h"
 #include "store/model_file.h"
 
 typedef struct bmf_model {
@@ -37,7 +38,7 @@ void bmf_model_init(bmf_model *model, uint64_t seed, double init_std);
 double bmf_model_predict(const bmf_model *model, const bmf_csr *content, int64_t user, int64_t item);
 
 /* r̂ of one local user for `count` items (each in 0 .. items − 1) into out (count). */
-void bmf_model_predict_user(const bmf_model *model, const bmf_csr *content, int64_t user, const int32_t *item,
+void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, int64_t user, const int32_t *item,
                             int64_t count, float *out);
 
 /* ‖P‖² + ‖b_u‖² (+ ‖W‖²) of the users held here; ‖Q‖² + ‖b_i‖² of the items. */

@@ -29,7 +29,6 @@ void bmf_shard_clear(bmf_shard *shard)
 {
     bmf_ratings_clear(&shard->train);
     bmf_ratings_clear(&shard->val);
-    bmf_csr_clear(&shard->content);
     bmf_content_rows_clear(&shard->rows);
     bmf_free(shard->feature_column);
     bmf_free(shard->item_steps);
@@ -108,7 +107,7 @@ static void renumber_features(bmf_csr *content, const int32_t *column)
 static int read_content(bmf_dataset_file *file, double weight, bmf_shard *out, bmf_error *err)
 {
     bmf_content content = {0};
-    bmf_csr *rows = &out->content;
+    bmf_csr scaled = {0}, *rows = &scaled;
     int status = bmf_dataset_file_read_content(file, &content, err);
     if (status == BMF_OK)
         status = bmf_content_scaled(&content.matrix, weight, rows, err);
@@ -119,6 +118,7 @@ static int read_content(bmf_dataset_file *file, double weight, bmf_shard *out, b
         status = bmf_content_rows_create(rows->rows, rows->columns, rows->indptr, rows->indices, rows->data, &out->rows,
                                          err);
     }
+    bmf_csr_clear(&scaled);
     bmf_content_clear(&content);
     return status;
 }

@@ -13,13 +13,12 @@ void bmf_partition_users(const int64_t *indptr, int64_t users, int parts, int64_
 typedef struct bmf_shard {
     int64_t first_user, users; /* held here */
     int64_t all_users, items;
-    bmf_ratings train; /* (users × items), each user's ratings in a random order, a function of (seed, user) */
-    bmf_ratings val;   /* (users × items) */
-    bmf_csr content;   /* (items × F) scaled by content_weight, for scoring; F = 0 when not wanted */
-    int32_t
-        *feature_column;   /* (F) column of W and of `content` that holds feature f: the commonest features come first,
-                                  so that the few that most items carry share few cache lines of a row of W */
-    bmf_content_rows rows; /* the same, laid out for the sweep */
+    bmf_ratings train;     /* (users × items), each user's ratings in a random order, a function of (seed, user) */
+    bmf_ratings val;       /* (users × items) */
+    bmf_content_rows rows; /* (items × F) content scaled by content_weight; F = 0 when not wanted */
+    /* (F) column of W and of `rows` that holds feature f of the file: the commonest come first, so that the few that most
+     * items carry share few cache lines of a row of W. */
+    int32_t *feature_column;
     int64_t all_train, all_val;
     double mean;     /* of all training ratings */
     double variance; /* of all training ratings around it */

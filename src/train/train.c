@@ -71,7 +71,7 @@ static int allocate(trainer *t, bmf_error *err)
 {
     const bmf_shard *shard = &t->shard;
     const bmf_train_options *o = &t->options;
-    const int64_t F = shard->content.columns;
+    const int64_t F = shard->rows.features;
     int status =
         bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
     if (status == BMF_OK)

@@ -12,7 +12,7 @@ static double squares_of_user(const bmf_model *model, const bmf_shard *shard, in
     for (int64_t j = val->indptr[user], count; j < val->indptr[user + 1]; j += count) {
         int64_t left = val->indptr[user + 1] - j;
         count = left < BLOCK ? left : BLOCK;
-        bmf_model_predict_user(model, model->W ? &shard->content : NULL, user, val->indices + j, count, predicted);
+        bmf_model_predict_user(model, model->W ? &shard->rows : NULL, user, val->indices + j, count, predicted);
         for (int64_t i = 0; i < count; i++) {
             double e = (double)val->data[j + i] - (double)predicted[i];
             squares += e * e;
