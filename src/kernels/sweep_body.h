@@ -130,6 +130,8 @@ INLINE bool take_user(lane *l, const bmf_sweep *s, const int32_t *user, int64_t 
     return false;
 }
 
+_Static_assert(BMF_CONTENT_GROUP == 4, "content_dot adds up four parts");
+
 /* W_u·x_i, without the scale. */
 INLINE float content_dot(const float *W, const bmf_content_group *group, const bmf_content_group *end)
 {

@@ -7,8 +7,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 
-#define ROW_FLOATS 16            /* 64 bytes */
-#define PREFETCHED_FEATURES 4096 /* of a user's row of W, before his predictions */
+#define ROW_FLOATS 16 /* 64 bytes */
 
 int64_t bmf_model_stride(int64_t factors)
 {
@@ -147,18 +146,21 @@ void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *cont
     const float *P = model->P + user * model->stride, *W = blended ? model->W + user * model->features : NULL;
     const float base = (float)model->global_mean + model->user_bias[user];
     const float scale = blended ? (float)model->W_scale[user] : 0;
-    for (int64_t f = 0; blended && f < model->features && f < PREFETCHED_FEATURES; f += ROW_FLOATS)
-        __builtin_prefetch(W + f);
     for (int64_t j = 0; j < count; j++)
         out[j] = base + model->item_bias[item[j]] + row_dot(P, model->Q + item[j] * model->stride, model->stride);
     for (int64_t j = 0; blended && j < count; j++)
         out[j] += scale * content_dot(W, content, item[j]);
 }
 
+double bmf_model_squares_of_P(const bmf_model *model)
+{
+    return norm2_of(model->P, model->users * model->stride);
+}
+
 bmf_model_norms bmf_model_norms_of(const bmf_model *model)
 {
     bmf_model_norms norms = {0};
-    norms.P = norm2_of(model->P, model->users * model->stride);
+    norms.P = bmf_model_squares_of_P(model);
     norms.Q = norm2_of(model->Q, model->items * model->stride);
     norms.user_bias = norm2_of(model->user_bias, model->users);
     norms.item_bias = norm2_of(model->item_bias, model->items);

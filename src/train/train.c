@@ -1,5 +1,6 @@
 #include "train/train.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,14 +91,6 @@ static int allocate(trainer *t, bmf_error *err)
     return status;
 }
 
-static double P_squares(const trainer *t)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < t->model.users * t->model.stride; j++)
-        sum += (double)t->model.P[j] * (double)t->model.P[j];
-    return sum;
-}
-
 static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
 {
     int status = bmf_comm_agree(t->comm, bmf_dataset_file_open(dataset_path, &t->file, err), err);
@@ -121,7 +114,7 @@ static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
     bmf_comm_broadcast(t->comm, &t->fingerprint, (int64_t)sizeof t->fingerprint, 0);
     if (shape.ratings[BMF_VAL] == 0 && bmf_comm_rank(t->comm) == 0)
         bmf_log_info("%s has no validation ratings: no early stopping, the last epoch is kept", dataset_path);
-    double squares = P_squares(t);
+    double squares = bmf_model_squares_of_P(&t->model);
     bmf_comm_sum_double(t->comm, &squares, 1);
     t->P_mean_square = squares / ((double)t->shard.all_users * (double)t->options.factors);
     t->learning_rate = t->options.learning_rate;
@@ -152,7 +145,7 @@ static double run_windows(trainer *t, int64_t number, double *merge_seconds)
         bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, w)};
         double start = bmf_clock_seconds();
         if (many) {
-            sums.P_squares = P_squares(t);
+            sums.P_squares = bmf_model_squares_of_P(&t->model);
             bmf_merge_window(t->merge, &t->model, bmf_epoch_steps(t->epoch, w),
                              bmf_merge_pull(eta, o->regularization, t->P_mean_square),
                              bmf_merge_pull(eta, o->bias_regularization, 1), &sums);
@@ -244,13 +237,13 @@ static bool has_diverged(const trainer *t, const bmf_epoch_record *record)
 
 static int report_divergence(const trainer *t, const bmf_epoch_record *record, bmf_error *err)
 {
-    return bmf_fail(
-        err, BMF_ERR_DIVERGED,
-        "training diverged in epoch %lld: train_rmse %g on ratings from %g to %g (learning rate %g, %d rank(s), "
-        "merge %s); try --learning-rate %g%s",
-        (long long)record->epoch, record->train_rmse, t->shard.rating_min, t->shard.rating_max, record->learning_rate,
-        bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge), record->learning_rate / 2,
-        t->options.merge == BMF_MERGE_SATURATING ? "" : ", or --merge saturating");
+    return bmf_fail(err, BMF_ERR_DIVERGED,
+                    "training diverged in epoch %" PRId64
+                    ": train_rmse %g on ratings from %g to %g (learning rate %g, %d rank(s), "
+                    "merge %s); try --learning-rate %g%s",
+                    record->epoch, record->train_rmse, t->shard.rating_min, t->shard.rating_max, record->learning_rate,
+                    bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge), record->learning_rate / 2,
+                    t->options.merge == BMF_MERGE_SATURATING ? "" : ", or --merge saturating");
 }
 
 static bool wants_stop(trainer *t, const volatile int *stop)
