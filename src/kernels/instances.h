@@ -4,7 +4,7 @@
 
 #include "kernels/sweep.h"
 
-#define MAX_LANES 4
+#define MAX_LANES 8
 
 /* stride: the row length it is made for; 0: any; −1: any, one user at a time ("generic"). */
 typedef struct bmf_kernel_instance {
@@ -20,10 +20,5 @@ extern const bmf_kernel_instance bmf_kernels_baseline[BMF_KERNEL_INSTANCES];
 extern const bmf_kernel_instance bmf_kernels_v3[BMF_KERNEL_INSTANCES];
 extern const bmf_kernel_instance bmf_kernels_v4[BMF_KERNEL_INSTANCES];
 #endif
-
-/* The step on W_u with every delta cut on its own and the scale folded in: what the fast step falls back to when a delta
- * might reach the bound or the scale gets small. W is the stored row (F); updates scale and norm2. */
-void bmf_content_step_dense(const bmf_sweep *sweep, float *W, double *scale, double *norm2, int32_t item, float eta_e)
-    __attribute__((cold));
 
 #endif

@@ -1,23 +1,32 @@
 /* Whatever the compiler targets by default; on another processor than x86-64 the compiler lowers the vectors itself. */
 #define VECTOR_FLOATS 4
-#ifdef __SSE__
-#include <xmmintrin.h>
+#include "kernels/sweep_vectors.h"
 
-static inline float sum_of_four(__m128 v)
+#define VECTOR_CUT(a, b) ((vec)FOUR_CUT(a, b))
+#ifdef __SSE2__
+#define VECTOR_SUM(a) bmf_sum_of_four((__m128)(a))
+#define VECTOR_SUMS(a, b, c, d) sums_of((__m128)(a), (__m128)(b), (__m128)(c), (__m128)(d))
+
+/* Adds while transposing. */
+static inline four sums_of(__m128 a, __m128 b, __m128 c, __m128 d)
 {
-    v = _mm_add_ps(v, _mm_movehl_ps(v, v));
-    return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 1)));
+    const __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+    const __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+    return (four)_mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
 }
-#define VECTOR_MIN(a, b) ((vec)_mm_min_ps((__m128)(a), (__m128)(b)))
-#define VECTOR_MAX(a, b) ((vec)_mm_max_ps((__m128)(a), (__m128)(b)))
-#define VECTOR_SUM(a) sum_of_four((__m128)(a))
 #else
-typedef int mask_vec __attribute__((vector_size(16)));
-#define VECTOR_PICK(mask, a, b) ((vec)(((mask) & (mask_vec)(a)) | (~(mask) & (mask_vec)(b))))
-#define VECTOR_MIN(a, b) VECTOR_PICK((a) < (b), a, b)
-#define VECTOR_MAX(a, b) VECTOR_PICK((a) > (b), a, b)
-#define VECTOR_SUM(a) ((a)[0] + (a)[1] + (a)[2] + (a)[3])
+#define VECTOR_SUM(a) bmf_sum_of_four((four)(a))
+#define VECTOR_SUMS(a, b, c, d)                                                                                        \
+    ((four){bmf_sum_of_four((four)(a)), bmf_sum_of_four((four)(b)), bmf_sum_of_four((four)(c)),                        \
+            bmf_sum_of_four((four)(d))})
 #endif
+
+#define LANES_16 4, 4
+#define LANES_32 4, 4
+#define LANES_48 4, 4
+#define LANES_64 4, 4
+#define LANES_128 4, 4
+#define LANES_ANY 4, 4
 #define TABLE bmf_kernels_baseline
 #define ISA_NAME "baseline"
 #include "kernels/sweep_body.h"

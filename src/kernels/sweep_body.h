@@ -1,42 +1,46 @@
 /* The body of the fast sweep, included once per instruction set by sweep_<isa>.c, which defines
- *   VECTOR_FLOATS   floats in one vector of that instruction set
- *   VECTOR_MIN(a, b), VECTOR_MAX(a, b)   of such vectors, element by element
- *   VECTOR_SUM(a)   the sum of its elements
- *   TABLE           name of the table of instances to define
- *   ISA_NAME        its name as a string
+ *   VECTOR_FLOATS        floats in one vector of that instruction set
+ *   VECTOR_CUT(a, b)     the elements of vector a cut to ±b
+ *   VECTOR_SUM(a)        the sum of its elements
+ *   VECTOR_SUMS(a, b, c, d)   the sums of four vectors, as a `four`
+ *   FOUR_CUT(a, b)       VECTOR_CUT of a `four`
+ *   TABLE                name of the table of instances to define
+ *   ISA_NAME             its name as a string
+ * after including sweep_vectors.h for the types.
  *
  * Several users (lanes) are interleaved: the chain dot product → error → row update of one user waits for its latency while
- * the others proceed. Steps are made in program order, lane by lane, so the result is that of sequential SGD in the order of
- * bmf_sweep_visit; only the processor overlaps them. The rows of Q that a lane needs next are prefetched. */
-#include <float.h>
-#include <math.h>
+ * the others proceed. Four lanes are a group that makes a step each at once: its dot products, errors and biases are one
+ * vector. Users differ, so if their items do too, that is what the four steps one after the other would give; where two
+ * items are the same the steps are made one after the other. The result is that of sequential SGD in the order of
+ * bmf_sweep_visit. */
 #include <stddef.h>
 #include <string.h>
 
 #include "kernels/instances.h"
-#include "kernels/sweep.h"
+#include "kernels/sweep_lane.h"
 
-typedef float vec __attribute__((vector_size(VECTOR_FLOATS * 4), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-#define AHEAD 3                            /* ratings that a lane prefetches ahead of its own step */
-#define PREFETCHED_FEATURES 4096           /* a row of W up to this long is fetched whole before its user begins */
-#define PREFETCHED_RATINGS 512             /* of a user, before it begins */
-#define ROW_FLOATS 16                      /* rows are padded to this many */
+#define GROUP 4 /* lanes, or fewer where long rows leave no registers for more */
+#define MOST_GROUPS (MAX_LANES / GROUP)
 #define MOST_VECTORS (128 / VECTOR_FLOATS) /* of a row in a specialised instance */
-#define SMALLEST_SCALE 1e-4
 
-typedef struct lane {
-    float *P;
-    float bias;
-    int32_t user, n, left;
-    int32_t at, ahead, step; /* entry of the next rating, of the one prefetched, and the way from one to the next */
-    const int32_t *item;
-    const float *value;
-    float *W;
-    double scale, norm2;
-    float squares; /* sum of e² since the last time it was collected */
-} lane;
+/* The constants of a sweep. */
+typedef struct rates {
+    float mean, eta, decay_b, clip;
+    vec decay, clips;
+    bmf_content_rates content;
+} rates;
+
+INLINE rates rates_of(const bmf_sweep *s)
+{
+    const vec zero = {0};
+    return (rates){.mean = s->mean,
+                   .eta = s->learning_rate,
+                   .decay_b = s->learning_rate * s->bias_regularization,
+                   .clip = s->clip,
+                   .decay = zero + s->learning_rate * s->regularization,
+                   .clips = zero + s->clip,
+                   .content = bmf_content_rates_of(s)};
+}
 
 INLINE float cut(float delta, float clip)
 {
@@ -44,265 +48,279 @@ INLINE float cut(float delta, float clip)
     return most > -clip ? most : -clip;
 }
 
-INLINE vec cut_vec(vec delta, vec clip)
+/* P and Q of one rating take the step with gain η e. */
+INLINE void update_rows(vec *P, vec *Q, vec gain, const rates *c, int64_t vectors)
 {
-    return VECTOR_MAX(VECTOR_MIN(delta, clip), -clip);
+    for (int64_t j = 0; j < vectors; j++) {
+        const vec p = P[j], q = Q[j];
+        P[j] = p + VECTOR_CUT(gain * q - c->decay * p, c->clips);
+        Q[j] = q + VECTOR_CUT(gain * p - c->decay * q, c->clips);
+    }
 }
 
-INLINE int32_t advance(int32_t at, int32_t step, int32_t n)
+/* P·Q by elements, in two sums so that the additions need not wait for each other. */
+INLINE vec products(const vec *P, const vec *Q, int64_t vectors)
 {
-    at += step;
-    return at >= n ? at - n : at;
+    vec even = P[0] * Q[0];
+    if (vectors == 1)
+        return even;
+    vec odd = P[1] * Q[1];
+    for (int64_t j = 2; j + 1 < vectors; j += 2) {
+        even += P[j] * Q[j];
+        odd += P[j + 1] * Q[j + 1];
+    }
+    if (vectors % 2)
+        even += P[vectors - 1] * Q[vectors - 1];
+    return even + odd;
 }
 
-INLINE void prefetch_row(const float *row, int64_t stride)
+/* One step of one lane whose row of P is in memory. Returns e². */
+INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, bool content)
 {
-    for (int64_t j = 0; j < stride; j += ROW_FLOATS)
-        __builtin_prefetch(row + j, 1);
-}
-
-INLINE void prefetch_item(const bmf_sweep *s, int32_t item, int64_t stride, bool content)
-{
-    prefetch_row(s->Q + item * stride, stride);
+    const int64_t stride = vectors * VECTOR_FLOATS;
+    const entry now = l->block->entry[l->done];
+    prefetch_item(s, l->block->entry[l->done + AHEAD].item, stride, content);
+    vec *P = (vec *)(void *)l->P, *Q = (vec *)(void *)(s->Q + now.item * stride);
+    float *b_i = &s->item_bias[now.item];
+    float e = now.value - c->mean - l->bias - *b_i - VECTOR_SUM(products(P, Q, vectors));
     if (content)
-        __builtin_prefetch(s->content->group + s->content->row[item].first, 0);
-}
-
-/* Stores what the lane kept aside of its user. */
-INLINE void leave_user(const lane *l, const bmf_sweep *s, bool content)
-{
-    s->user_bias[l->user] = l->bias;
-    if (content) {
-        s->W_scale[l->user] = l->scale;
-        s->W_norm2[l->user] = l->norm2;
-    }
-}
-
-/* Fetches what the user will need when a lane takes it: users come in random order, so no hardware can guess it. */
-INLINE void prefetch_user(const bmf_sweep *s, int32_t u, bool content)
-{
-    const int64_t first = s->indptr[u];
-    int64_t n = s->indptr[u + 1] - first;
-    n = n < PREFETCHED_RATINGS ? n : PREFETCHED_RATINGS;
-    prefetch_row(s->P + u * s->stride, s->stride);
-    for (int64_t j = 0; j < n; j += ROW_FLOATS) {
-        __builtin_prefetch(s->item + first + j, 0);
-        __builtin_prefetch(s->value + first + j, 0);
-    }
-    if (content && s->content->features <= PREFETCHED_FEATURES)
-        prefetch_row(s->W + u * s->content->features, s->content->features);
-}
-
-/* Gives the lane the next user that has ratings; false if there is none. */
-INLINE bool take_user(lane *l, const bmf_sweep *s, const int32_t *user, int64_t count, int64_t *next, bool content)
-{
-    while (*next < count) {
-        int32_t u = user[(*next)++];
-        int64_t first = s->indptr[u];
-        int32_t n = (int32_t)(s->indptr[u + 1] - first);
-        if (n == 0)
-            continue;
-        if (*next < count)
-            prefetch_user(s, user[*next], content);
-        bmf_rating_order order = bmf_rating_order_of(s, u, n);
-        *l = (lane){.P = s->P + u * s->stride,
-                    .bias = s->user_bias[u],
-                    .user = u,
-                    .n = n,
-                    .left = n,
-                    .at = order.start,
-                    .ahead = order.start,
-                    .step = order.step,
-                    .item = s->item + first,
-                    .value = s->value + first,
-                    .squares = l->squares};
-        if (content) {
-            l->W = s->W + u * s->content->features;
-            l->scale = s->W_scale[u];
-            l->norm2 = s->W_norm2[u];
-        }
-        for (int j = 0; j < AHEAD && j < n; j++) {
-            prefetch_item(s, l->item[l->ahead], s->stride, content);
-            l->ahead = advance(l->ahead, l->step, n);
-        }
-        return true;
-    }
-    return false;
-}
-
-_Static_assert(BMF_CONTENT_GROUP == 4, "content_dot adds up four parts");
-
-/* W_u·x_i, without the scale. */
-INLINE float content_dot(const float *W, const bmf_content_group *group, const bmf_content_group *end)
-{
-    float dot = 0;
-#pragma GCC unroll 1
-    for (; group < end; group++) {
-        float part[BMF_CONTENT_GROUP];
-        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
-            part[j] = W[group->feature[j]] * group->value[j];
-        dot += (part[0] + part[1]) + (part[2] + part[3]);
-    }
-    return dot;
-}
-
-/* The constants of a sweep in registers: loads through the sweep would be repeated after every store to a row. */
-typedef struct rates {
-    float mean, eta, decay_b, clip;
-    vec decay, clips;
-    double keep_W;     /* 1 − η λ_c: what a step leaves of W_u */
-    float most_eta_e;  /* |η e| up to which η e x stays within half of the bound */
-    double most_norm2; /* ‖W_u‖² up to which η λ_c W_u does */
-} rates;
-
-INLINE rates rates_of(const bmf_sweep *s)
-{
-    const vec zero = {0};
-    rates c = {.mean = s->mean,
-               .eta = s->learning_rate,
-               .decay_b = s->learning_rate * s->bias_regularization,
-               .clip = s->clip,
-               .decay = zero + s->learning_rate * s->regularization,
-               .clips = zero + s->clip};
-    if (s->content) {
-        const double decay = (double)s->learning_rate * (double)s->content_regularization, half = (double)s->clip / 2;
-        c.keep_W = 1.0 - decay;
-        c.most_eta_e = s->content->largest > 0 ? (float)half / s->content->largest : FLT_MAX;
-        c.most_norm2 = decay > 0 ? half / decay * (half / decay) : DBL_MAX;
-    }
-    return c;
-}
-
-/* W_u += cut(η(e x_i − λ_c W_u)) in O(nnz) while no delta can reach the bound, else densely. No delta can if neither of its
- * two terms reaches half of it, and no |W_u,f| is above ‖W_u‖. dot is W_u·x_i without the scale, before the step; the norm
- * follows from it: ‖w + g x‖² = ‖w‖² + 2 g w·x + g² ‖x‖². */
-INLINE void content_step(lane *l, const bmf_sweep *s, const rates *c, int32_t item, const bmf_content_group *group,
-                         const bmf_content_group *end, float eta_e, float dot)
-{
-    const double scale = l->scale * c->keep_W;
-    const bool small = fabsf(eta_e) <= c->most_eta_e && l->norm2 * l->scale * l->scale <= c->most_norm2;
-    if (__builtin_expect(!small || scale < SMALLEST_SCALE, 0)) {
-        bmf_content_step_dense(s, l->W, &l->scale, &l->norm2, item, eta_e);
-        return;
-    }
-    const float gain = eta_e / (float)scale;
-    float *const W = l->W;
-#pragma GCC unroll 1
-    for (; group < end; group++)
-        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
-            W[group->feature[j]] += gain * group->value[j];
-    l->scale = scale;
-    l->norm2 += (double)(gain * (2 * dot + gain * s->content->row[item].norm2));
-}
-
-/* One step of a lane whose row of P is in `P`: registers where `vectors` is a constant, memory otherwise. */
-INLINE void step(lane *l, vec *P, const bmf_sweep *s, const rates *c, int64_t vectors, bool content)
-{
-    const int32_t item = l->item[l->at];
-    const float value = l->value[l->at];
-    l->at = advance(l->at, l->step, l->n);
-    prefetch_item(s, l->item[l->ahead], vectors * VECTOR_FLOATS, content);
-    l->ahead = advance(l->ahead, l->step, l->n);
-
-    vec *Q = (vec *)(void *)(s->Q + item * (vectors * VECTOR_FLOATS)), sum = P[0] * Q[0];
-    for (int64_t j = 1; j < vectors; j++)
-        sum += P[j] * Q[j];
-    float *b_i = &s->item_bias[item];
-    float e = value - c->mean - l->bias - *b_i - VECTOR_SUM(sum);
-    const bmf_content_group *x = NULL, *x_end = NULL;
-    float x_dot = 0;
-    if (content) {
-        x = s->content->group + s->content->row[item].first;
-        x_end = x + s->content->row[item].groups;
-        x_dot = content_dot(l->W, x, x_end);
-        e -= (float)l->scale * x_dot;
-    }
-    l->squares += e * e;
-
+        e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item);
     const float eta_e = c->eta * e;
     l->bias += cut(eta_e - c->decay_b * l->bias, c->clip);
     *b_i += cut(eta_e - c->decay_b * *b_i, c->clip);
-    const vec gain = (vec){0} + eta_e;
-    for (int64_t j = 0; j < vectors; j++) {
-        vec p = P[j], q = Q[j];
-        P[j] = p + cut_vec(gain * q - c->decay * p, c->clips);
-        Q[j] = q + cut_vec(gain * p - c->decay * q, c->clips);
-    }
+    update_rows(P, Q, (vec){0} + eta_e, c, vectors);
     if (content)
-        content_step(l, s, c, item, x, x_end, eta_e, x_dot);
+        bmf_content_step(&l->content, s, &c->content, now.item, eta_e, l->left + l->laid - l->done - 1);
+    l->done++;
+    return e * e;
 }
 
-/* `rounds` steps of each of `lanes` lanes, their rows of P in registers. */
-INLINE void burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors,
-                  const int lanes, bool content)
+/* What four lanes need step by step, in registers as far as these go. */
+typedef struct group {
+    const entry *entry[GROUP];
+    four bias, squares;
+    /* blended */
+    float *W[GROUP];
+    four_doubles scale, inverse;
+    four limit;
+} group;
+
+/* members: lanes in the group. What would be a fourth or third repeats another and is not looked at. */
+INLINE void enter_group(group *g, const lane *l, int members, bool content)
 {
-    lane l[MAX_LANES];
-    vec P[MAX_LANES][MOST_VECTORS];
-#pragma GCC unroll 4
-    for (int i = 0; i < lanes; i++) {
-        l[i] = active[i];
-#pragma GCC unroll 16
-        for (int64_t j = 0; j < vectors; j++)
-            P[i][j] = ((vec *)(void *)l[i].P)[j];
+    const lane *a = &l[0], *b = &l[1 % members], *c = &l[2 % members], *d = &l[3 % members];
+    *g = (group){.bias = {a->bias, b->bias, c->bias, d->bias}};
+    for (int i = 0; i < GROUP; i++)
+        g->entry[i] = l[i % members].block->entry + l[i % members].done;
+    if (!content)
+        return;
+    for (int i = 0; i < members; i++)
+        g->W[i] = l[i].content.W;
+    g->scale = (four_doubles){a->content.scale, b->content.scale, c->content.scale, d->content.scale};
+    g->inverse = (four_doubles){a->content.inverse, b->content.inverse, c->content.inverse, d->content.inverse};
+    g->limit = (four){a->content.limit, b->content.limit, c->content.limit, d->content.limit};
+}
+
+INLINE void leave_group(const group *g, lane *l, int32_t steps, int members, bool content)
+{
+    for (int i = 0; i < members; i++) {
+        l[i].bias = g->bias[i];
+        l[i].done += steps;
+        if (content) {
+            l[i].content.scale = g->scale[i];
+            l[i].content.inverse = g->inverse[i];
+        }
     }
+}
+
+/* W·x of a content row, without the scale. */
+INLINE float content_dot(const float *W, const bmf_content_row *row, const bmf_content_rows *all)
+{
+    float part[BMF_CONTENT_FIRST + 1] = {0};
+#pragma GCC unroll 8
+    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
+        part[j] = W[row->feature[j]] * row->value[j];
+    float dot = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + part[6]);
+    for (int32_t j = 0; __builtin_expect(j < row->more, 0); j++)
+        dot += W[all->feature[row->rest + j]] * all->value[row->rest + j];
+    return dot;
+}
+
+/* W += gain x. */
+INLINE void content_add(float *W, const bmf_content_row *row, float gain, const bmf_content_rows *all)
+{
+#pragma GCC unroll 8
+    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
+        W[row->feature[j]] += gain * row->value[j];
+    for (int32_t j = 0; __builtin_expect(j < row->more, 0); j++)
+        W[all->feature[row->rest + j]] += gain * all->value[row->rest + j];
+}
+
+/* A step of each member of the group at once, their rows of P in P[i]; r: how many the burst has made. False, and nothing
+ * done, if two have the same item or a step on W is not short: then they go one after the other. */
+INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep *s, const rates *c, int64_t vectors,
+                       const int members, bool content)
+{
+    const int64_t stride = vectors * VECTOR_FLOATS;
+    int64_t item[GROUP];
+    bool same = false;
+    for (int i = 0; i < members; i++) {
+        prefetch_item(s, g->entry[i][r + AHEAD].item, stride, content);
+        item[i] = g->entry[i][r].item;
+        for (int j = 0; j < i; j++)
+            same |= item[i] == item[j];
+    }
+    if (__builtin_expect(same, 0))
+        return false;
+    vec *Q[GROUP], product[GROUP];
+    for (int i = 0; i < members; i++) {
+        Q[i] = (vec *)(void *)(s->Q + item[i] * stride);
+        product[i] = products(P[i], Q[i], vectors);
+    }
+    const int b = 1 % members, d = 3 % members; /* with four members 1 and 3, with two members both 1 */
+    const four value = {g->entry[0][r].value, g->entry[b][r].value, g->entry[2 % members][r].value,
+                        g->entry[d][r].value};
+    const float *bias = s->item_bias;
+    four b_i = {bias[item[0]], bias[item[b]], bias[item[2 % members]], bias[item[d]]};
+    four e = (value - c->mean - g->bias - b_i) - VECTOR_SUMS(product[0], product[b], product[2 % members], product[d]);
+    const bmf_content_row *row = content ? s->content->row : NULL;
+    if (content) {
+        const four dot = {content_dot(g->W[0], row + item[0], s->content),
+                          content_dot(g->W[b], row + item[b], s->content),
+                          members > 2 ? content_dot(g->W[2], row + item[2], s->content) : 0,
+                          members > 2 ? content_dot(g->W[3], row + item[3], s->content) : 0};
+        e -= __builtin_convertvector(g->scale, four) * dot;
+    }
+    const four eta_e = c->eta * e, clips = (four){0} + c->clip;
+    if (content) {
+        const four_ints above = (eta_e > g->limit) | (-eta_e > g->limit);
+        if (__builtin_expect(FOUR_ANY(above), 0))
+            return false;
+        g->scale *= c->content.keep;
+        g->inverse *= c->content.renew;
+        const four gain = eta_e * __builtin_convertvector(g->inverse, four);
+        for (int i = 0; i < members; i++)
+            content_add(g->W[i], row + item[i], gain[i], s->content);
+    }
+    g->squares += e * e;
+    g->bias += FOUR_CUT(eta_e - c->decay_b * g->bias, clips);
+    b_i += FOUR_CUT(eta_e - c->decay_b * b_i, clips);
+    for (int i = 0; i < members; i++) {
+        s->item_bias[item[i]] = b_i[i];
+        update_rows(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
+    }
+    return true;
+}
+
+/* Up to `rounds` steps of each of groups × members lanes, in rounds of one step each; ends early where a group cannot make
+ * its steps at once. Returns the number of steps made by all, adds Σ e² to *squares. Rows of P are in registers where
+ * `vectors` is a constant that lets them. */
+INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors,
+                     const int groups, const int members, bool content, double *squares)
+{
+    const bool fixed = __builtin_constant_p(vectors);
+    group g[MOST_GROUPS];
+    vec kept[MAX_LANES][MOST_VECTORS], *P[MAX_LANES];
+#pragma GCC unroll 8
+    for (int i = 0; i < groups * members; i++) {
+        P[i] = fixed ? kept[i] : (vec *)(void *)active[i].P;
+#pragma GCC unroll 16
+        for (int64_t j = 0; fixed && j < vectors; j++)
+            kept[i][j] = ((vec *)(void *)active[i].P)[j];
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < groups; i++)
+        enter_group(&g[i], active + i * members, members, content);
+    int32_t r = 0;
+    int part = 0;
+    for (; r < rounds; r++) {
+#pragma GCC unroll 2
+        for (int i = 0; i < groups; i++)
+            if (__builtin_expect(!group_step(&g[i], P + i * members, r, s, c, vectors, members, content), 0)) {
+                part = i;
+                goto out;
+            }
+    }
+out:
+#pragma GCC unroll 8
+    for (int i = 0; i < groups * members; i++) {
+#pragma GCC unroll 16
+        for (int64_t j = 0; fixed && j < vectors; j++)
+            ((vec *)(void *)active[i].P)[j] = kept[i][j];
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < groups; i++) {
+        leave_group(&g[i], active + i * members, i < part ? r + 1 : r, members, content);
+        for (int j = 0; j < members; j++)
+            *squares += (double)g[i].squares[j];
+    }
+    return (int64_t)r * groups * members + part * members;
+}
+
+/* As many rounds as every lane has ratings laid out for. Returns Σ e². */
+INLINE double run_rounds(lane *active, int running, const bmf_sweep *s, const rates *c, int64_t vectors,
+                         const int lanes, bool content)
+{
+    const int members = lanes < GROUP ? lanes : GROUP, groups = lanes / members;
+    int32_t rounds = active[0].laid - active[0].done;
+    for (int i = 1; i < running; i++) {
+        const int32_t laid = active[i].laid - active[i].done;
+        rounds = laid < rounds ? laid : rounds;
+    }
+    double squares = 0;
     for (int32_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 4
-        for (int i = 0; i < lanes; i++)
-            step(&l[i], P[i], s, c, vectors, content);
+        int first = 0;
+        if (lanes > 1 && running == lanes) {
+            const int64_t made = burst(active, rounds - r, s, c, vectors, groups, members, content, &squares);
+            r += (int32_t)(made / lanes);
+            first = (int)(made % lanes);
+            if (r == rounds)
+                break;
+        } else if (groups > 1 && running >= members) {
+            first = (int)burst(active, 1, s, c, vectors, 1, members, content, &squares);
+        }
+        for (int i = first; i < running; i++)
+            squares += (double)step(&active[i], s, c, vectors, content);
     }
-#pragma GCC unroll 4
-    for (int i = 0; i < lanes; i++) {
-#pragma GCC unroll 16
-        for (int64_t j = 0; j < vectors; j++)
-            ((vec *)(void *)l[i].P)[j] = P[i][j];
-        active[i] = l[i];
-    }
+    return squares;
 }
 
 INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count, int64_t vectors, const int lanes,
                           bool content)
 {
-    const bool fixed = __builtin_constant_p(vectors);
-    const bmf_sweep sweep = *s;
     const rates c = rates_of(s);
     lane active[MAX_LANES];
-    memset(active, 0, sizeof active);
+    block blocks[MAX_LANES];
     double squares = 0;
     int running = 0;
     int64_t next = 0;
-    while (running < lanes && take_user(&active[running], s, user, count, &next, content))
+    memset(active, 0, sizeof active);
+    for (int i = 0; i < lanes; i++)
+        active[i].block = &blocks[i];
+    while (running < lanes && take_user(&active[running], s, &c.content, user, count, &next, content))
         running++;
     while (running > 0) {
-        int32_t rounds = active[0].left;
-        for (int l = 1; l < running; l++)
-            rounds = active[l].left < rounds ? active[l].left : rounds;
-        if (running == lanes && fixed)
-            burst(active, rounds, &sweep, &c, vectors, lanes, content);
-        else
-            for (int32_t r = 0; r < rounds; r++)
-                for (int l = 0; l < running; l++)
-                    step(&active[l], (vec *)(void *)active[l].P, &sweep, &c, vectors, content);
-        for (int l = 0; l < running; l++) {
-            squares += (double)active[l].squares;
-            active[l].squares = 0;
-            active[l].left -= rounds;
-        }
-        for (int l = 0; l < running;) {
-            if (active[l].left > 0) {
-                l++;
-                continue;
+        squares += run_rounds(active, running, s, &c, vectors, lanes, content);
+        for (int i = 0; i < running;) {
+            lane *l = &active[i];
+            if (l->done < l->laid) {
+                i++;
+            } else if (l->left > 0) {
+                lay_out(l, s, content);
+            } else {
+                leave_user(l, s, content);
+                if (!take_user(l, s, &c.content, user, count, &next, content))
+                    active[i] = active[--running];
+                else
+                    i++;
             }
-            leave_user(&active[l], s, content);
-            if (!take_user(&active[l], s, user, count, &next, content))
-                active[l] = active[--running];
-            else
-                l++;
         }
     }
     return squares;
 }
 
-#define INSTANCE(name, stride, plain_lanes, concat_lanes)                                                              \
+#define INSTANCE(...) INSTANCE_OF(__VA_ARGS__)
+#define INSTANCE_OF(name, stride, plain_lanes, concat_lanes)                                                           \
     static double name##_plain(const bmf_sweep *s, const int32_t *user, int64_t count)                                 \
     {                                                                                                                  \
         return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, plain_lanes, false);                              \
@@ -312,17 +330,17 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
         return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, concat_lanes, true);                              \
     }
 
-/* Interleaving by measurement: the shorter the row, the more users it takes to hide the latency of a step; a row of W for
- * each of them has to stay in the first cache, so the blended model takes fewer. */
-INSTANCE(k16, 16, 4, 3)
-INSTANCE(k32, 32, 4, 3)
-INSTANCE(k48, 48, 4, 3)
-INSTANCE(k64, 64, 3, 3)
-INSTANCE(k128, 128, 2, 2)
-INSTANCE(any, s->stride, 2, 2)
+/* Interleaving by measurement: the shorter the row, the more users it takes to hide the latency of a step. */
+INSTANCE(k16, 16, LANES_16)
+INSTANCE(k32, 32, LANES_32)
+INSTANCE(k48, 48, LANES_48)
+INSTANCE(k64, 64, LANES_64)
+INSTANCE(k128, 128, LANES_128)
+INSTANCE(any, s->stride, LANES_ANY)
 INSTANCE(generic, s->stride, 1, 1)
 
-#define ENTRY(name, stride, plain_lanes, concat_lanes)                                                                 \
+#define ENTRY(...) ENTRY_OF(__VA_ARGS__)
+#define ENTRY_OF(name, stride, plain_lanes, concat_lanes)                                                              \
     {                                                                                                                  \
         stride, {plain_lanes, concat_lanes}, ISA_NAME "-" #name,                                                       \
         {                                                                                                              \
@@ -331,6 +349,6 @@ INSTANCE(generic, s->stride, 1, 1)
     }
 
 const bmf_kernel_instance TABLE[] = {
-    ENTRY(k16, 16, 4, 3),   ENTRY(k32, 32, 4, 3), ENTRY(k48, 48, 4, 3),     ENTRY(k64, 64, 3, 3),
-    ENTRY(k128, 128, 2, 2), ENTRY(any, 0, 2, 2),  ENTRY(generic, -1, 1, 1),
+    ENTRY(k16, 16, LANES_16),    ENTRY(k32, 32, LANES_32), ENTRY(k48, 48, LANES_48), ENTRY(k64, 64, LANES_64),
+    ENTRY(k128, 128, LANES_128), ENTRY(any, 0, LANES_ANY), ENTRY(generic, -1, 1, 1),
 };

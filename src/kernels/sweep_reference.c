@@ -13,17 +13,17 @@ typedef struct reference {
     float *value;
 } reference;
 
-/* The non-zeros of an item, out of their groups; room for all of a row. Returns how many. */
+/* The non-zeros of an item; room for all of a row. Returns how many. */
 static int64_t list_entries(const bmf_content_rows *content, int32_t item, int32_t *feature, float *value)
 {
-    const bmf_content_group *group = content->group + content->row[item].first;
     int64_t count = 0;
-    for (int32_t g = 0; g < content->row[item].groups; g++)
-        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
-            if (group[g].value[j] != 0) {
-                feature[count] = group[g].feature[j];
-                value[count++] = group[g].value[j];
-            }
+    for (int32_t j = 0; j < BMF_CONTENT_FIRST + content->row[item].more; j++) {
+        const bmf_content_entry x = bmf_content_entry_of(content, item, j);
+        if (x.value != 0) {
+            feature[count] = x.feature;
+            value[count++] = x.value;
+        }
+    }
     return count;
 }
 

@@ -126,16 +126,17 @@ static float row_dot(const float *P, const float *Q, int64_t stride)
     return total;
 }
 
-/* W_u·x_i without the scale, in float and by groups: for many items at a time, where content_term would cost. */
+/* W_u·x_i without the scale, in float: for many items at a time, where content_term would cost. */
 static float content_dot(const float *W, const bmf_content_rows *content, int64_t item)
 {
-    const bmf_content_group *group = content->group + content->row[item].first;
-    float sum[BMF_CONTENT_GROUP] = {0}, dot = 0;
-    for (int32_t g = 0; g < content->row[item].groups; g++)
-        for (int j = 0; j < BMF_CONTENT_GROUP; j++)
-            sum[j] += W[group[g].feature[j]] * group[g].value[j];
-    for (int j = 0; j < BMF_CONTENT_GROUP; j++)
-        dot += sum[j];
+    const bmf_content_row *row = &content->row[item];
+    float part[BMF_CONTENT_FIRST], dot = 0;
+    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
+        part[j] = W[row->feature[j]] * row->value[j];
+    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
+        dot += part[j];
+    for (int32_t j = 0; j < row->more; j++)
+        dot += W[content->feature[row->rest + j]] * content->value[row->rest + j];
     return dot;
 }
 

@@ -1,0 +1,119 @@
+#include "kernels/content_lane.h"
+
+#include <float.h>
+#include <math.h>
+
+#define MOST_DECAY 1.0 /* −ln of what a step may leave of the scale: beyond that it would run out within a block */
+
+bmf_content_rates bmf_content_rates_of(const bmf_sweep *sweep)
+{
+    if (!sweep->content)
+        return (bmf_content_rates){0};
+    const double decay = (double)sweep->learning_rate * (double)sweep->content_regularization;
+    const double half = (double)sweep->clip / 2;
+    const float largest = sweep->content->largest;
+    return (bmf_content_rates){.keep = 1 - decay,
+                               .renew = 1 / (1 - decay),
+                               .decay = -log1p(-decay),
+                               .most_eta_e = largest > 0 ? (float)half / largest : FLT_MAX,
+                               .most_norm = decay > 0 ? half / decay : DBL_MAX};
+}
+
+/* The limit that keeps ‖W_u‖ below the most for `left` more steps. */
+static void set_limit(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, double norm,
+                      int32_t left)
+{
+    const double room = rates->most_norm - norm, step = fmax((double)sweep->content->largest_norm, FLT_MIN);
+    const double most = room > 0 ? room / (step * fmax(left, 1)) : 0;
+    lane->limit = most < (double)rates->most_eta_e ? (float)most : rates->most_eta_e;
+    if (rates->decay > MOST_DECAY)
+        lane->limit = -1; /* no step is short */
+}
+
+static double stored_norm2(const bmf_content_lane *lane, int64_t weights)
+{
+    /* Sixteen partial sums: the loop may run in vectors without reordering anything. */
+    float sum[16] = {0}, rest = 0;
+    double norm2 = 0;
+    int64_t f = 0;
+    for (; f + 16 <= weights; f += 16)
+        for (int j = 0; j < 16; j++)
+            sum[j] += lane->W[f + j] * lane->W[f + j];
+    for (; f < weights; f++)
+        rest += lane->W[f] * lane->W[f];
+    for (int j = 0; j < 16; j++)
+        norm2 += (double)sum[j];
+    return norm2 + (double)rest;
+}
+
+void bmf_content_fold(bmf_content_lane *lane, const bmf_sweep *sweep)
+{
+    for (int64_t f = 0; f < sweep->content->features; f++)
+        lane->W[f] = (float)(lane->scale * (double)lane->W[f]);
+    lane->scale = lane->inverse = 1;
+}
+
+void bmf_content_begin(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int64_t u,
+                       int32_t n)
+{
+    *lane = (bmf_content_lane){.W = sweep->W + u * sweep->content->features, .scale = sweep->W_scale[u]};
+    set_limit(lane, sweep, rates, sqrt(sweep->W_norm2[u]) * lane->scale, n);
+    lane->inverse = 1 / lane->scale;
+}
+
+void bmf_content_end(const bmf_content_lane *lane, const bmf_sweep *sweep, int64_t u)
+{
+    sweep->W_scale[u] = lane->scale;
+    sweep->W_norm2[u] = stored_norm2(lane, sweep->content->features);
+}
+
+float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item)
+{
+    float dot = 0;
+    for (int32_t j = 0; j < BMF_CONTENT_FIRST + sweep->content->row[item].more; j++) {
+        const bmf_content_entry x = bmf_content_entry_of(sweep->content, item, j);
+        dot += lane->W[x.feature] * x.value;
+    }
+    return dot;
+}
+
+static float cut(float delta, float clip)
+{
+    return delta > clip ? clip : delta < -clip ? -clip : delta;
+}
+
+/* Every delta cut on its own, the scale folded in. Features ascend in a content row. */
+static void step_densely(bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, float eta_e)
+{
+    const float decay = sweep->learning_rate * sweep->content_regularization;
+    const int32_t entries = BMF_CONTENT_FIRST + sweep->content->row[item].more;
+    bmf_content_fold(lane, sweep);
+    int32_t j = 0;
+    for (int64_t f = 0; f < sweep->content->features; f++) {
+        float x = 0;
+        if (j < entries && bmf_content_entry_of(sweep->content, item, j).feature == f)
+            x = bmf_content_entry_of(sweep->content, item, j++).value;
+        lane->W[f] += cut(eta_e * x - decay * lane->W[f], sweep->clip);
+    }
+}
+
+void bmf_content_step(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int32_t item,
+                      float eta_e, int32_t left)
+{
+    if (fabsf(eta_e) > lane->limit) {
+        const double norm = sqrt(stored_norm2(lane, sweep->content->features)) * lane->scale;
+        const bool dense = rates->decay > MOST_DECAY || fabsf(eta_e) > rates->most_eta_e || norm > rates->most_norm;
+        set_limit(lane, sweep, rates, norm + fabs((double)eta_e) * (double)sweep->content->largest_norm, left);
+        if (dense) {
+            step_densely(lane, sweep, item, eta_e);
+            return;
+        }
+    }
+    lane->scale *= rates->keep;
+    lane->inverse *= rates->renew;
+    const float gain = eta_e * (float)lane->inverse;
+    for (int32_t j = 0; j < BMF_CONTENT_FIRST + sweep->content->row[item].more; j++) {
+        const bmf_content_entry x = bmf_content_entry_of(sweep->content, item, j);
+        lane->W[x.feature] += gain * x.value;
+    }
+}

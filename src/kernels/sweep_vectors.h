@@ -1,0 +1,41 @@
+/* The vector types of the fast sweep; VECTOR_FLOATS is defined before. */
+#ifndef BMF_KERNELS_SWEEP_VECTORS_H
+#define BMF_KERNELS_SWEEP_VECTORS_H
+
+#include <stdint.h>
+
+typedef float vec __attribute__((vector_size(VECTOR_FLOATS * 4), aligned(4), may_alias));
+
+/* One value for each lane of a group. */
+typedef float four __attribute__((vector_size(16)));
+typedef int32_t four_ints __attribute__((vector_size(16)));
+typedef double four_doubles __attribute__((vector_size(32)));
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+#define FOUR_CUT(a, b) ((four)_mm_max_ps(_mm_min_ps((__m128)(a), (__m128)(b)), -(__m128)(b)))
+#define FOUR_ANY(mask) (_mm_movemask_ps((__m128)(mask)) != 0)
+
+static inline float bmf_sum_of_four(__m128 v)
+{
+    v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+    return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 1)));
+}
+#else
+static inline float bmf_sum_of_four(four v)
+{
+    return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
+static inline four bmf_four_cut(four a, four b)
+{
+    for (int i = 0; i < 4; i++)
+        a[i] = a[i] < -b[i] ? -b[i] : a[i] > b[i] ? b[i] : a[i];
+    return a;
+}
+#define FOUR_CUT(a, b) bmf_four_cut(a, b)
+#define FOUR_ANY(mask) (((mask)[0] | (mask)[1] | (mask)[2] | (mask)[3]) != 0)
+#endif
+
+#endif
