@@ -6,12 +6,12 @@
 BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small.
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import tempfile
 import time
+
+from runs import DIVERGED, check, epochs_of, json_of, run, train_command
 
 PLAIN = ["--content", "none", "--factors", "42", "--learning-rate", "0.012376565", "--regularization", "3.677e-5",
          "--init-std", "0.01", "--patience", "5"]
@@ -20,29 +20,14 @@ BLENDED = ["--content", "concat", "--factors", "28", "--learning-rate", "0.00808
 MERGE = ["--content", "none", "--factors", "32", "--learning-rate", "0.0097", "--regularization", "0.0416",
          "--bias-regularization", "0.00044", "--init-std", "0.01", "--patience", "12", "--epochs", "100"]
 
-MPI_ENVIRONMENT = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_pml": "ob1",
-    "OMPI_MCA_btl": "self,vader,tcp", "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMP_NUM_THREADS": "1",
-}
-
-
-def run(command):
-    """Runs a command; returns (exit code, stderr)."""
-    done = subprocess.run(command, env={**os.environ, **MPI_ENVIRONMENT}, capture_output=True, text=True, timeout=900)
-    return done.returncode, done.stderr
-
-
 class Bench:
     """One data set, trained and evaluated many times in a temporary directory."""
 
     def __init__(self, program, source, directory):
         self.program, self.directory = program, directory
         self.data = os.path.join(directory, "data.h5")
-        code, text = run([program, "import", "--ratings", f"{source}/ratings.csv", "--items", f"{source}/movies.csv",
-                          "--tags", f"{source}/tags.csv", "-o", self.data])
-        if code != 0:
-            raise SystemExit(text)
+        check([program, "import", "--ratings", f"{source}/ratings.csv", "--items", f"{source}/movies.csv",
+               "--tags", f"{source}/tags.csv", "-o", self.data])
 
     def once(self, options, ranks, threads, seed):
         """Trains and evaluates; returns the figures of the run, or None if it diverged."""
@@ -50,41 +35,32 @@ class Bench:
         for stale in (model, train, test):
             if os.path.exists(stale):
                 os.remove(stale)
-        code, text = run(["mpirun", "-n", str(ranks), self.program, "train", self.data, "-o", model, "--threads",
-                          str(threads), "--seed", str(seed), "--json", train, *options])
-        if code == 6:
+        outcome = run(train_command(self.program, self.data, model, ranks, threads,
+                                    ["--seed", seed, "--json", train, *options]))
+        if outcome.code == DIVERGED:
             return None
-        if code == 0:
-            code, text = run([self.program, "evaluate", model, self.data, "--json", test])
-        if code != 0:
-            raise SystemExit(text)
-        with open(train, encoding="utf-8") as file:
-            trained = json.load(file)
-        with open(test, encoding="utf-8") as file:
-            tested = json.load(file)
+        if outcome.code != 0:
+            raise SystemExit(outcome.stderr)
+        check([self.program, "evaluate", model, self.data, "--json", test])
+        trained, tested = json_of(train), json_of(test)
         return {"epoch": trained["best_epoch"], "val_mse": trained["val_mse"], "rmse": tested["rmse"],
                 "precision": tested["precision"], "recall": tested["recall"]}
 
     def epoch_seconds(self, content):
         """Median seconds of an epoch of 60, one rank and one thread."""
         log, model = os.path.join(self.directory, "log.json"), os.path.join(self.directory, "model.h5")
-        code, text = run([self.program, "train", self.data, "-o", model, "--threads", "1", "--epochs", "60", "--patience",
-                          "0", "--factors", "32", "--content", content, "--log-json", log])
-        if code != 0:
-            raise SystemExit(text)
-        with open(log, encoding="utf-8") as file:
-            return statistics.median(json.loads(line)["seconds"] for line in file)
+        check(train_command(self.program, self.data, model, 1, 1,
+                            ["--epochs", 60, "--patience", 0, "--factors", 32, "--content", content, "--log-json", log]))
+        return statistics.median(record["seconds"] for record in epochs_of(log))
 
     def speed(self):
         """Whole job on two ranks, and what content costs an epoch: plain and concat in turn."""
         model, walls = os.path.join(self.directory, "model.h5"), []
         for _ in range(5):
             start = time.monotonic()
-            code, text = run(["mpirun", "-n", "2", self.program, "train", self.data, "-o", model, "--threads", "1",
-                              "--epochs", "30", "--patience", "0", "--content", "concat"])
+            check(train_command(self.program, self.data, model, 2, 1,
+                                ["--epochs", 30, "--patience", 0, "--content", "concat"]))
             walls.append(time.monotonic() - start)
-            if code != 0:
-                raise SystemExit(text)
         pairs = [(self.epoch_seconds("none"), self.epoch_seconds("concat")) for _ in range(25)]
         print(f"\n`mpirun -n 2 blendmf train`, concat, 30 epochs, start to end: median {statistics.median(walls):.2f} s "
               f"(of {len(walls)}; {min(walls):.2f} to {max(walls):.2f})\n"
