@@ -2,8 +2,13 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/memory.h"
+
+#define CHECK_BLOCK 4096
+#define FEW_BLOCKS 64 /* up to here starting threads costs more than it saves */
 
 int64_t bmf_csr_count(const bmf_csr *matrix)
 {
@@ -44,26 +49,67 @@ static int check_shape(const bmf_csr *matrix, const char *what, bmf_error *err)
     return BMF_OK;
 }
 
-int bmf_csr_check(const bmf_csr *matrix, const char *what, bmf_error *err)
+static int check_rows(const bmf_csr *matrix, const char *what, bmf_error *err)
 {
-    int status = check_shape(matrix, what, err);
-    if (status != BMF_OK || !matrix->indptr)
-        return status;
     for (int64_t row = 0; row < matrix->rows; row++)
         if (matrix->indptr[row + 1] < matrix->indptr[row])
             return bmf_fail(err, BMF_ERR_INPUT,
                             "%s: indptr falls from %" PRId64 " to %" PRId64 " at row %" PRId64 ", it must not descend",
                             what, matrix->indptr[row], matrix->indptr[row + 1], row);
-    int64_t count = bmf_csr_count(matrix);
-    for (int64_t at = 0; at < count; at++) {
-        if (matrix->indices[at] < 0 || matrix->indices[at] >= matrix->columns)
-            return bmf_fail(err, BMF_ERR_INPUT, "%s: index %" PRId32 " at entry %" PRId64 " is outside 0 .. %" PRId64,
-                            what, matrix->indices[at], at, matrix->columns - 1);
-        if (!isfinite(matrix->data[at]))
-            return bmf_fail(err, BMF_ERR_INPUT, "%s: value %g at entry %" PRId64 " is not finite", what,
-                            (double)matrix->data[at], at);
-    }
     return BMF_OK;
+}
+
+/* The first entry of [begin, end) that breaks a rule, or −1. */
+static int64_t first_bad_entry(const bmf_csr *matrix, int64_t begin, int64_t end)
+{
+    for (int64_t at = begin; at < end; at++)
+        if (matrix->indices[at] < 0 || matrix->indices[at] >= matrix->columns || !isfinite(matrix->data[at]))
+            return at;
+    return -1;
+}
+
+/* Whether all entries of [begin, end) keep the rules, without a branch an entry: negative indices are large when taken as
+ * unsigned, and infinities and NaN have all bits of the exponent. */
+static bool entries_are_good(const bmf_csr *matrix, int64_t begin, int64_t end)
+{
+    const int32_t *index = matrix->indices;
+    const float *value = matrix->data;
+    uint32_t columns = (uint32_t)matrix->columns, bad = 0;
+    for (int64_t at = begin; at < end; at++) {
+        uint32_t bits;
+        memcpy(&bits, &value[at], sizeof bits);
+        bad |= (uint32_t)((uint32_t)index[at] >= columns) | (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
+    }
+    return !bad;
+}
+
+static int64_t find_bad_entry(const bmf_csr *matrix, int threads)
+{
+    int64_t count = bmf_csr_count(matrix), blocks = (count + CHECK_BLOCK - 1) / CHECK_BLOCK, bad = blocks;
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(min : bad) if (blocks > FEW_BLOCKS)
+    for (int64_t b = 0; b < blocks; b++) {
+        int64_t begin = b * CHECK_BLOCK, end = begin + CHECK_BLOCK < count ? begin + CHECK_BLOCK : count;
+        if (b < bad && !entries_are_good(matrix, begin, end))
+            bad = b;
+    }
+    return bad < blocks ? first_bad_entry(matrix, bad * CHECK_BLOCK, count) : -1;
+}
+
+int bmf_csr_check(const bmf_csr *matrix, const char *what, int threads, bmf_error *err)
+{
+    int status = check_shape(matrix, what, err);
+    if (status == BMF_OK && matrix->indptr)
+        status = check_rows(matrix, what, err);
+    if (status != BMF_OK || !matrix->indptr)
+        return status;
+    int64_t bad = find_bad_entry(matrix, threads);
+    if (bad < 0)
+        return BMF_OK;
+    if (matrix->indices[bad] < 0 || matrix->indices[bad] >= matrix->columns)
+        return bmf_fail(err, BMF_ERR_INPUT, "%s: index %" PRId32 " at entry %" PRId64 " is outside 0 .. %" PRId64, what,
+                        matrix->indices[bad], bad, matrix->columns - 1);
+    return bmf_fail(err, BMF_ERR_INPUT, "%s: value %g at entry %" PRId64 " is not finite", what,
+                    (double)matrix->data[bad], bad);
 }
 
 int bmf_ratings_create(bmf_ratings *ratings, int64_t users, int64_t items, int64_t count, int with_timestamp,

@@ -22,8 +22,8 @@ int bmf_csr_create(bmf_csr *matrix, int64_t rows, int64_t columns, int64_t count
 void bmf_csr_clear(bmf_csr *matrix);
 
 /* BMF_ERR_INPUT naming the first violation of the rules above (indptr, index range, value not finite). Call it on
- * whatever came from a file before using it. Local. */
-int bmf_csr_check(const bmf_csr *matrix, const char *what, bmf_error *err);
+ * whatever came from a file before using it. The result does not depend on `threads`. Local. */
+int bmf_csr_check(const bmf_csr *matrix, const char *what, int threads, bmf_error *err);
 
 /* Ratings: a CSR matrix users × items in which the order of a row's entries carries meaning (by time), with times. */
 typedef struct bmf_ratings {

@@ -6,6 +6,7 @@
 #include "data/key_set.h"
 
 #define SHORT_RUN 24 /* insertion sort up to here */
+#define ORDER_BLOCK 4096
 
 typedef struct entry {
     int64_t time;
@@ -31,21 +32,55 @@ void bmf_grouped_clear(bmf_grouped *grouped)
     *grouped = (bmf_grouped){0};
 }
 
-static int create(const bmf_raw_ratings *raw, bmf_grouped *out, bmf_error *err)
+static int create_users(int64_t users, bmf_grouped *out, bmf_error *err)
 {
-    *out = (bmf_grouped){.users = raw->users.count};
-    out->begin = bmf_alloc_zero(out->users + 1, sizeof *out->begin, "users", err);
-    out->kept = bmf_alloc(out->users, sizeof *out->kept, "users", err);
+    *out = (bmf_grouped){.users = users};
+    out->begin = bmf_alloc_zero(users + 1, sizeof *out->begin, "users", err);
+    out->kept = bmf_alloc(users, sizeof *out->kept, "users", err);
+    return out->begin && out->kept ? BMF_OK : BMF_ERR_MEMORY;
+}
+
+static int create_entries(const bmf_raw_ratings *raw, bmf_grouped *out, bmf_error *err)
+{
     out->item = bmf_alloc(raw->count, sizeof *out->item, "ratings", err);
     out->rating = bmf_alloc(raw->count, sizeof *out->rating, "ratings", err);
     if (raw->timestamp)
         out->timestamp = bmf_alloc(raw->count, sizeof *out->timestamp, "timestamps", err);
-    bool whole = out->begin && out->kept && out->item && out->rating && (!raw->timestamp || out->timestamp);
+    bool whole = out->item && out->rating && (!raw->timestamp || out->timestamp);
     return whole ? BMF_OK : BMF_ERR_MEMORY;
 }
 
-/* First user of the part-th of `parts` stretches of users with about equal ratings. */
-static int64_t part_begin(const bmf_grouped *grouped, int part, int parts)
+/* Whether the users ascend, block by block: a file that is not in their order mostly shows it at once. */
+static bool is_in_order(const bmf_raw_ratings *raw)
+{
+    bool descends = false;
+    for (int64_t begin = 1; begin < raw->count && !descends; begin += ORDER_BLOCK) {
+        int64_t end = begin + ORDER_BLOCK < raw->count ? begin + ORDER_BLOCK : raw->count;
+        for (int64_t row = begin; row < end; row++)
+            descends |= raw->user[row] < raw->user[row - 1];
+    }
+    return !descends;
+}
+
+/* For ratings in order of users: every user has some, so that each begins where the user changes. */
+static void take_over(bmf_raw_ratings *raw, const int32_t *item_map, int threads, bmf_grouped *out)
+{
+    out->begin[out->users] = raw->count;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t row = 0; row < raw->count; row++) {
+        if (row == 0 || raw->user[row] != raw->user[row - 1])
+            out->begin[raw->user[row]] = row;
+        raw->item[row] = item_map[raw->item[row]];
+    }
+    out->item = raw->item;
+    out->rating = raw->rating;
+    out->timestamp = raw->timestamp;
+    raw->item = NULL;
+    raw->rating = NULL;
+    raw->timestamp = NULL;
+}
+
+int64_t bmf_grouped_stretch(const bmf_grouped *grouped, int part, int parts)
 {
     int64_t wanted = (int64_t)((__int128)grouped->begin[grouped->users] * part / parts);
     int64_t low = 0, high = grouped->users;
@@ -71,7 +106,7 @@ static void scatter(const bmf_raw_ratings *raw, const int32_t *item_map, int thr
     }
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int part = 0; part < threads; part++) {
-        int64_t first = part_begin(out, part, threads), last = part_begin(out, part + 1, threads);
+        int64_t first = bmf_grouped_stretch(out, part, threads), last = bmf_grouped_stretch(out, part + 1, threads);
         for (int64_t row = 0; row < raw->count; row++) {
             int64_t u = raw->user[row];
             if (u < first || u >= last)
@@ -271,14 +306,19 @@ static int order_users(bmf_grouped *out, bmf_duplicates duplicates, int threads,
     return status;
 }
 
-int bmf_group_ratings(const bmf_raw_ratings *raw, const int32_t *item_map, bmf_duplicates duplicates, int threads,
+int bmf_group_ratings(bmf_raw_ratings *raw, const int32_t *item_map, bmf_duplicates duplicates, int threads,
                       bmf_grouped *out, bmf_error *err)
 {
-    int status = create(raw, out, err);
-    if (status == BMF_OK) {
-        scatter(raw, item_map, threads, out);
-        status = order_users(out, duplicates, threads, err);
+    int status = create_users(raw->users.count, out, err);
+    if (status == BMF_OK && duplicates != BMF_DUPLICATES_ERROR && is_in_order(raw)) {
+        take_over(raw, item_map, threads, out);
+    } else if (status == BMF_OK) {
+        status = create_entries(raw, out, err);
+        if (status == BMF_OK)
+            scatter(raw, item_map, threads, out);
     }
+    if (status == BMF_OK)
+        status = order_users(out, duplicates, threads, err);
     if (status != BMF_OK)
         bmf_grouped_clear(out);
     return status;

@@ -16,10 +16,15 @@ typedef struct bmf_grouped {
     int64_t duplicates; /* ratings dropped, or merged into another, as repeats of a pair */
 } bmf_grouped;
 
+/* First user of the part-th of `parts` stretches of users with about equal ratings; users for part = parts. Pure. */
+int64_t bmf_grouped_stretch(const bmf_grouped *grouped, int part, int parts);
+
 /* Groups raw ratings; item i of `raw` becomes item_map[i]. Repeated pairs: last and first keep one by (time, file
  * order), mean gives the last one the mean of all values; under error they are counted and one is kept, the caller
- * refuses. The result does not depend on `threads`. *out is {0} on failure. Local. */
-int bmf_group_ratings(const bmf_raw_ratings *raw, const int32_t *item_map, bmf_duplicates duplicates, int threads,
+ * refuses. Ratings that stand in order of users already, as files of MovieLens do, are grouped in place: `raw` then loses its
+ * arrays of items, values and times to *out (but not under error, where the caller needs them for its message). The result
+ * does not depend on `threads`. *out is {0} on failure. Local. */
+int bmf_group_ratings(bmf_raw_ratings *raw, const int32_t *item_map, bmf_duplicates duplicates, int threads,
                       bmf_grouped *out, bmf_error *err);
 void bmf_grouped_clear(bmf_grouped *grouped);
 

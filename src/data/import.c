@@ -68,13 +68,14 @@ static int fail_duplicate(const bmf_import_options *options, const bmf_raw_ratin
                     bmf_ids_print(&raw->items, raw->item[row[1]], item), bmf_ratings_reader_line(reader, row[0]));
 }
 
-static void warn(const bmf_import_options *options, const bmf_raw_ratings *raw, int64_t duplicates)
+static void warn(const bmf_import_options *options, const bmf_grouped *grouped)
 {
     static const char *const outcome[] = {"the last is kept", "the first is kept", "the mean is kept", ""};
+    int64_t duplicates = grouped->duplicates;
     if (duplicates > 0)
         bmf_log_warning("%s: %" PRId64 " rating%s repeat a (user, item) pair; %s", options->ratings_path, duplicates,
                         duplicates == 1 ? "" : "s", outcome[options->duplicates]);
-    if (!raw->timestamp && options->split == BMF_SPLIT_TEMPORAL)
+    if (!grouped->timestamp && options->split == BMF_SPLIT_TEMPORAL)
         bmf_log_warning("%s: no timestamps; the order of the file stands for time", options->ratings_path);
 }
 
@@ -155,7 +156,7 @@ static int group(const bmf_import_options *options, import_state *state, bmf_imp
     record->duplicate_ratings = state->grouped.duplicates;
     if (state->grouped.duplicates > 0 && options->duplicates == BMF_DUPLICATES_ERROR)
         return fail_duplicate(options, &state->raw, state->reader, err);
-    warn(options, &state->raw, state->grouped.duplicates);
+    warn(options, &state->grouped);
     return BMF_OK;
 }
 

@@ -133,65 +133,80 @@ static void label_user(const bmf_grouped *grouped, int64_t u, const bmf_split_ru
     count[BMF_TEST] += grouped->kept[u] - warm;
 }
 
-static void copy_user(const bmf_grouped *grouped, int64_t u, const unsigned char *label, bmf_ratings out[BMF_SPLITS])
+typedef struct split_job {
+    bmf_grouped *grouped;
+    const bmf_split_rule *rule;
+    const unsigned char *cold;
+    int64_t longest;
+    int64_t *counts; /* (users × BMF_SPLITS) */
+    int parts;       /* stretches of users with about equal ratings */
+} split_job;
+
+/* Where the next training rating of a stretch goes: its ratings move to the front of the stretch, in place. Never behind
+ * the rating that is being dealt out. */
+static int64_t deal_user(const bmf_grouped *grouped, int64_t u, const unsigned char *label, int64_t train,
+                         bmf_ratings out[BMF_SPLITS])
 {
-    int64_t to[BMF_SPLITS];
+    int64_t to[BMF_SPLITS] = {[BMF_TRAIN] = train};
+    bmf_ratings front = {.matrix = {.indices = grouped->item, .data = grouped->rating},
+                         .timestamp = grouped->timestamp};
     for (int s = 0; s < BMF_SPLITS; s++)
-        to[s] = out[s].matrix.indptr[u];
+        if (s != BMF_TRAIN)
+            to[s] = out[s].matrix.indptr[u];
     for (int64_t i = 0; i < grouped->kept[u]; i++) {
         int64_t from = grouped->begin[u] + i, at = to[label[i]]++;
-        bmf_ratings *split = &out[label[i]];
+        bmf_ratings *split = label[i] == BMF_TRAIN ? &front : &out[label[i]];
         split->matrix.indices[at] = grouped->item[from];
         split->matrix.data[at] = grouped->rating[from];
         if (split->timestamp)
             split->timestamp[at] = grouped->timestamp[from];
     }
+    return to[BMF_TRAIN];
 }
 
-typedef struct split_job {
-    const bmf_grouped *grouped;
-    const bmf_split_rule *rule;
-    const unsigned char *cold;
-    int64_t longest;
-    int64_t *counts; /* (users × BMF_SPLITS) */
-} split_job;
-
-/* Counts the users' splits (out NULL), or copies the ratings into place; the labels are cheap enough to make twice. */
-static int label_users(const split_job *job, int threads, bmf_ratings *out, bmf_error *err)
+static void split_stretch(const split_job *job, int part, const labels *work, bmf_ratings *out)
 {
-    int status = BMF_OK;
-#pragma omp parallel num_threads(threads)
-    {
-        bmf_error own = BMF_ERROR_INIT;
-        labels work = {bmf_alloc(job->longest, 1, "split", &own),
-                       bmf_alloc(job->longest, sizeof(int64_t), "split", &own)};
-        if (!work.label || !work.order) {
-#pragma omp critical(bmf_split_failed)
-            status = bmf_fail(err, own.status, "%s", own.text);
-        }
-#pragma omp barrier
-        if (status == BMF_OK) {
-#pragma omp for schedule(dynamic, 64)
-            for (int64_t u = 0; u < job->grouped->users; u++) {
-                label_user(job->grouped, u, job->rule, job->cold, &work, job->counts + u * BMF_SPLITS);
-                if (out)
-                    copy_user(job->grouped, u, work.label, out);
-            }
-        }
-        bmf_free(work.label);
-        bmf_free(work.order);
+    int64_t first = bmf_grouped_stretch(job->grouped, part, job->parts);
+    int64_t last = bmf_grouped_stretch(job->grouped, part + 1, job->parts), train = job->grouped->begin[first];
+    for (int64_t u = first; u < last; u++) {
+        label_user(job->grouped, u, job->rule, job->cold, work, job->counts + u * BMF_SPLITS);
+        if (out)
+            train = deal_user(job->grouped, u, work->label, train, out);
     }
+}
+
+/* Counts the users' splits (out NULL), or deals the ratings out; the labels are cheap enough to make twice. */
+static int split_users(const split_job *job, bmf_ratings *out, bmf_error *err)
+{
+    labels *work = bmf_alloc_zero(job->parts, sizeof *work, "split", err);
+    int status = work ? BMF_OK : BMF_ERR_MEMORY;
+    for (int part = 0; part < job->parts && status == BMF_OK; part++) {
+        work[part].label = bmf_alloc(job->longest, 1, "split", err);
+        work[part].order = bmf_alloc(job->longest, sizeof *work[part].order, "split", err);
+        if (!work[part].label || !work[part].order)
+            status = BMF_ERR_MEMORY;
+    }
+    if (status == BMF_OK) {
+#pragma omp parallel for schedule(static, 1) num_threads(job->parts)
+        for (int part = 0; part < job->parts; part++)
+            split_stretch(job, part, &work[part], out);
+    }
+    for (int part = 0; work && part < job->parts; part++) {
+        bmf_free(work[part].label);
+        bmf_free(work[part].order);
+    }
+    bmf_free(work);
     return status;
 }
 
-/* Matrices of the right size with their indptr filled in. */
+/* Matrices of the right size with their indptr filled in; train has no entries yet. */
 static int create_splits(const split_job *job, int64_t items, bmf_ratings out[BMF_SPLITS], bmf_error *err)
 {
     int64_t users = job->grouped->users, total[BMF_SPLITS] = {0};
     int status = BMF_OK;
     for (int64_t u = 0; u < users; u++)
         for (int s = 0; s < BMF_SPLITS; s++)
-            total[s] += job->counts[u * BMF_SPLITS + s];
+            total[s] += s == BMF_TRAIN ? 0 : job->counts[u * BMF_SPLITS + s];
     for (int s = 0; s < BMF_SPLITS && status == BMF_OK; s++) {
         status = bmf_ratings_create(&out[s], users, items, total[s], job->grouped->timestamp != NULL, err);
         for (int64_t u = 0; u < users && status == BMF_OK; u++)
@@ -200,12 +215,37 @@ static int create_splits(const split_job *job, int64_t items, bmf_ratings out[BM
     return status;
 }
 
-int bmf_split_ratings(const bmf_grouped *grouped, int64_t items, const bmf_split_rule *rule, int threads,
+/* Joins the fronts of the stretches, and gives the arrays to the training matrix. */
+static void take_train(const split_job *job, bmf_ratings *train)
+{
+    bmf_grouped *grouped = job->grouped;
+    const int64_t *indptr = train->matrix.indptr;
+    for (int part = 1; part < job->parts; part++) {
+        int64_t first = bmf_grouped_stretch(grouped, part, job->parts);
+        int64_t from = grouped->begin[first], to = indptr[first];
+        size_t count = (size_t)(indptr[bmf_grouped_stretch(grouped, part + 1, job->parts)] - to);
+        memmove(grouped->item + to, grouped->item + from, count * sizeof *grouped->item);
+        memmove(grouped->rating + to, grouped->rating + from, count * sizeof *grouped->rating);
+        if (grouped->timestamp)
+            memmove(grouped->timestamp + to, grouped->timestamp + from, count * sizeof *grouped->timestamp);
+    }
+    bmf_free(train->matrix.indices);
+    bmf_free(train->matrix.data);
+    bmf_free(train->timestamp);
+    train->matrix.indices = grouped->item;
+    train->matrix.data = grouped->rating;
+    train->timestamp = grouped->timestamp;
+    grouped->item = NULL;
+    grouped->rating = NULL;
+    grouped->timestamp = NULL;
+}
+
+int bmf_split_ratings(bmf_grouped *grouped, int64_t items, const bmf_split_rule *rule, int threads,
                       bmf_ratings out[BMF_SPLITS], bmf_error *err)
 {
     memset(out, 0, BMF_SPLITS * sizeof *out);
     unsigned char *cold = bmf_alloc_zero(items, 1, "cold items", err);
-    split_job job = {.grouped = grouped, .rule = rule, .cold = cold};
+    split_job job = {.grouped = grouped, .rule = rule, .cold = cold, .parts = threads};
     job.counts = bmf_alloc(grouped->users * BMF_SPLITS, sizeof *job.counts, "split", err);
     for (int64_t u = 0; u < grouped->users; u++)
         job.longest = grouped->kept[u] > job.longest ? grouped->kept[u] : job.longest;
@@ -213,11 +253,13 @@ int bmf_split_ratings(const bmf_grouped *grouped, int64_t items, const bmf_split
     if (status == BMF_OK)
         status = mark_cold(grouped, items, rule->cold_items, rule->seed, cold, err);
     if (status == BMF_OK)
-        status = label_users(&job, threads, NULL, err);
+        status = split_users(&job, NULL, err);
     if (status == BMF_OK)
         status = create_splits(&job, items, out, err);
     if (status == BMF_OK)
-        status = label_users(&job, threads, out, err);
+        status = split_users(&job, out, err);
+    if (status == BMF_OK)
+        take_train(&job, &out[BMF_TRAIN]);
     for (int s = 0; s < BMF_SPLITS && status != BMF_OK; s++)
         bmf_ratings_clear(&out[s]);
     bmf_free(cold);

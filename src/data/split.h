@@ -18,9 +18,10 @@ typedef struct bmf_split_rule {
     uint64_t seed;
 } bmf_split_rule;
 
-/* Copies the grouped ratings into three matrices, users × items, each user's ratings in the given order. The result
- * depends on the rule and the ratings only, not on `threads`. out[] is cleared on failure. Local. */
-int bmf_split_ratings(const bmf_grouped *grouped, int64_t items, const bmf_split_rule *rule, int threads,
+/* Deals the grouped ratings out to three matrices, users × items, each user's ratings in the given order. The training
+ * matrix takes over the arrays of `grouped`, compacted in place (fresh memory is dear), which is for clearing only after.
+ * The result depends on the rule and the ratings only, not on `threads`. out[] is cleared on failure. Local. */
+int bmf_split_ratings(bmf_grouped *grouped, int64_t items, const bmf_split_rule *rule, int threads,
                       bmf_ratings out[BMF_SPLITS], bmf_error *err);
 
 #endif

@@ -23,6 +23,9 @@ typedef struct bmf_dataset_shape {
 /* Opens and checks: kind, version, extents. The caller closes. Local; every rank may open the same file. */
 int bmf_dataset_file_open(const char *path, bmf_dataset_file **out, bmf_error *err);
 void bmf_dataset_file_close(bmf_dataset_file **file);
+/* How many threads read and check ratings from now on, 1 after opening. Results and errors are the same for any number. */
+void bmf_dataset_file_use_threads(bmf_dataset_file *file, int threads);
+
 bmf_dataset_shape bmf_dataset_file_shape(const bmf_dataset_file *file);
 const char *bmf_dataset_file_path(const bmf_dataset_file *file); /* borrowed */
 

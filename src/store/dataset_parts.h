@@ -9,6 +9,7 @@ struct bmf_dataset_file {
     char *path;
     hid_t id;
     bmf_dataset_shape shape; /* checked when opened */
+    int threads;             /* that read and check ratings */
 };
 
 /* The group of a split, checked against users and items. Close it. */

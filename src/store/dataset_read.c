@@ -7,6 +7,8 @@
 #include "store/dataset_parts.h"
 #include "store/h5_file.h"
 
+#define FEW_RATINGS (1 << 18) /* up to here starting threads costs more than it saves */
+
 /* The group of a split, opened and checked against the ids. */
 int bmf_dataset_file_open_split(const bmf_dataset_file *file, bmf_split split, bmf_h5_csr *out, bmf_error *err)
 {
@@ -15,6 +17,7 @@ int bmf_dataset_file_open_split(const bmf_dataset_file *file, bmf_split split, b
     int status = bmf_h5_group_open(file->id, "ratings", &parent, err);
     if (status == BMF_OK)
         status = bmf_h5_csr_open(parent, bmf_split_name(split), file->shape.users, file->shape.items, out, err);
+    bmf_h5_csr_use_threads(out, file->threads);
     bmf_h5_close(&parent);
     return status;
 }
@@ -29,6 +32,7 @@ int bmf_dataset_file_open_timestamp(const bmf_h5_csr *csr, bmf_h5_array *out, bm
     status = bmf_h5_array_open(csr->group, "timestamp", BMF_H5_INT64, false, out, err);
     if (status == BMF_OK)
         status = bmf_h5_array_expect_rows(out, csr->count, "one for each value of 'data'", err);
+    out->threads = csr->threads;
     if (status != BMF_OK)
         (void)bmf_h5_array_close(out, NULL);
     return status;
@@ -79,6 +83,7 @@ int bmf_dataset_file_open(const char *path, bmf_dataset_file **out, bmf_error *e
     if (!file)
         return BMF_ERR_MEMORY;
     file->id = -1;
+    file->threads = 1;
     file->path = bmf_copy_string(path, "path", err);
     int status = file->path ? bmf_h5_file_open(path, BMF_H5_DATASET, &file->id, err) : BMF_ERR_MEMORY;
     if (status == BMF_OK)
@@ -97,6 +102,11 @@ void bmf_dataset_file_close(bmf_dataset_file **file)
     bmf_free((*file)->path);
     bmf_free(*file);
     *file = NULL;
+}
+
+void bmf_dataset_file_use_threads(bmf_dataset_file *file, int threads)
+{
+    file->threads = threads > 1 ? threads : 1;
 }
 
 bmf_dataset_shape bmf_dataset_file_shape(const bmf_dataset_file *file)
@@ -194,22 +204,59 @@ static int read_timestamp(const bmf_h5_csr *csr, int64_t begin, bmf_ratings *out
     return status;
 }
 
-/* No user rates an item twice: importers merge such pairs. O(items + entries). */
-static int check_unique(const bmf_csr *matrix, int64_t first, bmf_error *err)
+/* The first entry of rows [row, end) whose index its row has named before, or −1. `seen` (columns, zeroed): a row + 1. */
+static int64_t find_repeat(const bmf_csr *matrix, int64_t row, int64_t end, int32_t *seen)
 {
-    int64_t *rated_by = bmf_alloc_zero(matrix->columns, sizeof *rated_by, "marks of items", err); /* a row + 1 */
-    int status = rated_by ? BMF_OK : BMF_ERR_MEMORY;
-    for (int64_t row = 0; row < matrix->rows && status == BMF_OK; row++)
-        for (int64_t at = matrix->indptr[row]; at < matrix->indptr[row + 1] && status == BMF_OK; at++) {
-            int64_t *mark = &rated_by[matrix->indices[at]];
-            if (*mark == row + 1)
-                status = bmf_fail(err, BMF_ERR_INPUT,
-                                  "row %" PRId64 " has index %" PRId32 " twice; a user rates an item once", first + row,
-                                  matrix->indices[at]);
-            *mark = row + 1;
+    for (; row < end; row++)
+        for (int64_t at = matrix->indptr[row]; at < matrix->indptr[row + 1]; at++) {
+            int32_t *mark = &seen[matrix->indices[at]];
+            if (*mark == (int32_t)row + 1)
+                return at;
+            *mark = (int32_t)row + 1;
         }
-    bmf_free(rated_by);
-    return status;
+    return -1;
+}
+
+static int fail_repeat(const bmf_csr *matrix, int64_t at, int64_t first, bmf_error *err)
+{
+    int64_t row = 0;
+    while (matrix->indptr[row + 1] <= at)
+        row++;
+    return bmf_fail(err, BMF_ERR_INPUT, "row %" PRId64 " has index %" PRId32 " twice; a user rates an item once",
+                    first + row, matrix->indices[at]);
+}
+
+/* First row of the part-th of `parts` stretches of rows with about equal entries. */
+static int64_t stretch_begin(const bmf_csr *matrix, int part, int parts)
+{
+    int64_t wanted = (int64_t)((__int128)bmf_csr_count(matrix) * part / parts), low = 0, high = matrix->rows;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (matrix->indptr[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return part == parts ? matrix->rows : low;
+}
+
+/* No user rates an item twice: importers merge such pairs. O(items × threads + entries). */
+static int check_unique(const bmf_csr *matrix, int64_t first, int threads, bmf_error *err)
+{
+    int64_t count = bmf_csr_count(matrix), repeat = count;
+    int parts = count > FEW_RATINGS ? threads : 1;
+    int32_t *seen = bmf_alloc_zero(parts * matrix->columns, sizeof *seen, "marks of items", err);
+    if (!seen)
+        return BMF_ERR_MEMORY;
+#pragma omp parallel for schedule(static, 1) num_threads(threads) reduction(min : repeat) if (parts > 1)
+    for (int part = 0; part < parts; part++) {
+        int64_t row = stretch_begin(matrix, part, parts), end = stretch_begin(matrix, part + 1, parts);
+        int64_t found = find_repeat(matrix, row, end, seen + part * matrix->columns);
+        if (found >= 0 && found < repeat)
+            repeat = found;
+    }
+    bmf_free(seen);
+    return repeat < count ? fail_repeat(matrix, repeat, first, err) : BMF_OK;
 }
 
 int bmf_dataset_file_read_ratings(bmf_dataset_file *file, bmf_split split, int64_t first, int64_t last,
@@ -224,7 +271,7 @@ int bmf_dataset_file_read_ratings(bmf_dataset_file *file, bmf_split split, int64
     int status = bmf_dataset_file_open_split(file, split, &csr, err);
     if (status == BMF_OK)
         status = bmf_h5_csr_read(&csr, first, last, &out->matrix, &begin, err);
-    if (status == BMF_OK && (status = check_unique(&out->matrix, first, err)) != BMF_OK)
+    if (status == BMF_OK && (status = check_unique(&out->matrix, first, file->threads, err)) != BMF_OK)
         bmf_h5_context(err, csr.group, NULL);
     if (status == BMF_OK && with_timestamp)
         status = read_timestamp(&csr, begin, out, err);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "store/h5_chunks.h"
 #include "store/output_driver.h"
 
 /* Reading is as fast with any size above; larger blocks make malloc give pages back and fault them in again for every
@@ -70,7 +71,7 @@ int bmf_h5_array_create(hid_t parent, const char *name, bmf_h5_type type, size_t
         bmf_h5_context(err, parent, name);
         return BMF_ERR_INPUT;
     }
-    bmf_h5_array array = {-1, type, text_size, shape.rows, matrix ? shape.columns : 1, matrix};
+    bmf_h5_array array = {-1, type, text_size, shape.rows, matrix ? shape.columns : 1, matrix, 1};
     hsize_t extent[2] = {(hsize_t)array.rows, (hsize_t)array.columns};
     hid_t space = H5Screate_simple(matrix ? 2 : 1, extent, NULL);
     hid_t stored = type == BMF_H5_TEXT ? bmf_h5_text_type(text_size) : H5Tcopy(bmf_h5_stored_type(type));
@@ -183,7 +184,7 @@ int bmf_h5_array_open(hid_t parent, const char *name, bmf_h5_type type, bool mat
     int status = bmf_h5_require(parent, name, H5O_TYPE_DATASET, err);
     if (status != BMF_OK)
         return status;
-    bmf_h5_array array = {-1, type, 0, 0, 0, matrix};
+    bmf_h5_array array = {-1, type, 0, 0, 0, matrix, 1};
     array.id = H5Dopen2(parent, name, H5P_DEFAULT);
     if (array.id < 0)
         return bmf_h5_fail(err, parent, name, "cannot be opened");
@@ -225,6 +226,17 @@ static hid_t memory_type(const bmf_h5_array *array)
     return array->type == BMF_H5_TEXT ? H5Dget_type(array->id) : H5Tcopy(bmf_h5_native_type(array->type));
 }
 
+static bool read_past_hdf5(const bmf_h5_array *array, hid_t memory, int64_t first, int64_t rows, void *out)
+{
+    bmf_h5_chunk_request request = {.array = array->id,
+                                    .memory_type = memory,
+                                    .columns = array->columns,
+                                    .first = first,
+                                    .rows = rows,
+                                    .threads = array->threads > 1 ? array->threads : 1};
+    return bmf_h5_chunks_read(&request, out);
+}
+
 /* One of `in` and `out` is NULL. */
 static int transfer(const bmf_h5_array *array, int64_t first, int64_t rows, const void *in, void *out, bmf_error *err)
 {
@@ -234,7 +246,12 @@ static int transfer(const bmf_h5_array *array, int64_t first, int64_t rows, cons
     if (rows == 0 || array->columns == 0)
         return BMF_OK;
     hsize_t start[2] = {(hsize_t)first, 0}, count[2] = {(hsize_t)rows, (hsize_t)array->columns};
-    hid_t type = memory_type(array), file_space = H5Dget_space(array->id);
+    hid_t type = memory_type(array);
+    if (out && type >= 0 && read_past_hdf5(array, type, first, rows, out)) {
+        bmf_h5_close(&type);
+        return BMF_OK;
+    }
+    hid_t file_space = H5Dget_space(array->id);
     hid_t memory = H5Screate_simple(array->matrix ? 2 : 1, count, NULL);
     herr_t done = -1;
     if (type >= 0 && memory >= 0 && file_space >= 0)

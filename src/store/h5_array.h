@@ -12,11 +12,12 @@ typedef struct bmf_h5_array {
     size_t text_size;      /* bytes of a stored string; 0 for numbers */
     int64_t rows, columns; /* columns is 1 for one dimension */
     bool matrix;           /* two dimensions */
+    int threads;           /* that read it; 0 counts as 1 */
 } bmf_h5_array;
 
 #define BMF_H5_ARRAY_INIT                                                                                              \
     {                                                                                                                  \
-        -1, BMF_H5_INT64, 0, 0, 0, false                                                                               \
+        -1, BMF_H5_INT64, 0, 0, 0, false, 1                                                                            \
     }
 
 typedef struct bmf_h5_shape {

@@ -115,6 +115,11 @@ void bmf_h5_csr_close(bmf_h5_csr *csr)
     bmf_h5_close(&csr->group);
 }
 
+void bmf_h5_csr_use_threads(bmf_h5_csr *csr, int threads)
+{
+    csr->threads = csr->indptr.threads = csr->indices.threads = csr->data.threads = threads;
+}
+
 static int check_indptr(const bmf_h5_csr *csr, int64_t first, int64_t last, const int64_t *indptr, bmf_error *err)
 {
     int64_t rows = last - first;
@@ -152,7 +157,7 @@ static int read_entries(const bmf_h5_csr *csr, int64_t begin, int64_t count, bmf
         status = bmf_h5_array_read(&csr->data, begin, count, matrix->data, err);
     if (status != BMF_OK)
         return status;
-    status = bmf_csr_check(matrix, "entries", err);
+    status = bmf_csr_check(matrix, "entries", csr->threads, err);
     if (status != BMF_OK)
         bmf_h5_context(err, csr->group, NULL);
     return status;

@@ -20,11 +20,12 @@ typedef struct bmf_h5_csr {
     hid_t group;
     bmf_h5_array indptr, indices, data;
     int64_t rows, columns, count;
+    int threads; /* that read and check it */
 } bmf_h5_csr;
 
 #define BMF_H5_CSR_INIT                                                                                                \
     {                                                                                                                  \
-        -1, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, 0, 0, 0                                           \
+        -1, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, 0, 0, 0, 1                                        \
     }
 
 /* Writes the matrix as <parent>/<name>; matrix->indptr may be NULL for one without entries. *group as above. */
@@ -33,6 +34,9 @@ int bmf_h5_csr_write(hid_t parent, const char *name, const bmf_csr *matrix, hid_
 /* BMF_ERR_INPUT unless its shape is rows × columns; columns < 0 takes what is there. */
 int bmf_h5_csr_open(hid_t parent, const char *name, int64_t rows, int64_t columns, bmf_h5_csr *out, bmf_error *err);
 void bmf_h5_csr_close(bmf_h5_csr *csr);
+
+/* How many threads read and check its arrays: 1 after opening. */
+void bmf_h5_csr_use_threads(bmf_h5_csr *csr, int threads);
 
 /* indptr[first .. last] (last − first + 1 values, as stored) into out, checked: not descending, within the entries. */
 int bmf_h5_csr_read_indptr(const bmf_h5_csr *csr, int64_t first, int64_t last, int64_t *out, bmf_error *err);

@@ -96,6 +96,7 @@ static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
     int status = bmf_comm_agree(t->comm, bmf_dataset_file_open(dataset_path, &t->file, err), err);
     if (status != BMF_OK)
         return status;
+    bmf_dataset_file_use_threads(t->file, (int)t->options.threads);
     const bmf_dataset_shape shape = bmf_dataset_file_shape(t->file);
     if (t->options.content != BMF_CONTENT_NONE && shape.features == 0) {
         if (bmf_comm_rank(t->comm) == 0)

@@ -63,6 +63,17 @@ static bmf_grouped sample(void)
     return g;
 }
 
+/* Splits the same ratings and leaves *g alone. */
+static int split_copy(const bmf_grouped *g, int64_t items, const bmf_split_rule *rule, int threads,
+                      bmf_ratings out[BMF_SPLITS], bmf_error *err)
+{
+    bmf_grouped copy = sample();
+    assert_int_equal(copy.begin[USERS], g->begin[USERS]);
+    int status = bmf_split_ratings(&copy, items, rule, threads, out, err);
+    bmf_grouped_clear(&copy);
+    return status;
+}
+
 static void clear(bmf_ratings split[BMF_SPLITS])
 {
     for (int s = 0; s < BMF_SPLITS; s++)
@@ -77,7 +88,7 @@ static void check_partition(const bmf_grouped *g, bmf_ratings split[BMF_SPLITS])
     unsigned char *seen = bmf_alloc_zero(g->begin[USERS], 1, "seen", NULL);
     for (int s = 0; s < BMF_SPLITS; s++) {
         const bmf_csr *m = &split[s].matrix;
-        assert_ok(bmf_csr_check(m, "split", &err), err);
+        assert_ok(bmf_csr_check(m, "split", 1, &err), err);
         total += bmf_csr_count(m);
         for (int64_t u = 0; u < USERS; u++)
             for (int64_t at = m->indptr[u]; at < m->indptr[u + 1]; at++) {
@@ -110,7 +121,7 @@ static void temporal_cuts_by_position(void **state)
     bmf_grouped g = sample();
     bmf_ratings split[BMF_SPLITS];
     bmf_split_rule rule = {.kind = BMF_SPLIT_TEMPORAL, .ratio = {0.7, 0.15, 0.15}};
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 1, split, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 1, split, &err), err);
     check_partition(&g, split);
     for (int64_t u = 0; u < USERS; u++) {
         int64_t count[BMF_SPLITS], place = 0;
@@ -130,10 +141,10 @@ static void random_is_seeded_and_keeps_the_counts(void **state)
     bmf_grouped g = sample();
     bmf_ratings one[BMF_SPLITS], again[BMF_SPLITS], other[BMF_SPLITS];
     bmf_split_rule rule = {.kind = BMF_SPLIT_RANDOM, .ratio = {0.7, 0.15, 0.15}, .seed = 5};
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 1, one, &err), err);
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 2, again, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 1, one, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 2, again, &err), err);
     rule.seed = 6;
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 2, other, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 2, other, &err), err);
     check_partition(&g, one);
     check_partition(&g, other);
     assert_same(one, again);
@@ -158,7 +169,7 @@ static void none_trains_on_everything(void **state)
     bmf_grouped g = sample();
     bmf_ratings split[BMF_SPLITS];
     bmf_split_rule rule = {.kind = BMF_SPLIT_NONE, .ratio = {0.7, 0.15, 0.15}};
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 2, split, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 2, split, &err), err);
     check_partition(&g, split);
     assert_int_equal(bmf_csr_count(&split[BMF_TRAIN].matrix), g.begin[USERS]);
     clear(split);
@@ -172,7 +183,7 @@ static void find_cold(const bmf_grouped *g, const bmf_split_rule *rule, bool col
     bmf_ratings split[BMF_SPLITS];
     bmf_split_rule all_train = *rule;
     memcpy(all_train.ratio, (double[]){1, 0, 0}, sizeof all_train.ratio);
-    assert_ok(bmf_split_ratings(g, ITEMS, &all_train, 2, split, &err), err);
+    assert_ok(split_copy(g, ITEMS, &all_train, 2, split, &err), err);
     memset(cold, 0, ITEMS * sizeof *cold);
     for (int64_t at = 0; at < bmf_csr_count(&split[BMF_TEST].matrix); at++)
         cold[split[BMF_TEST].matrix.indices[at]] = true;
@@ -194,8 +205,8 @@ static void cold_items_are_all_in_test(void **state)
     for (int i = 0; i < ITEMS; i++)
         colds += cold[i];
     assert_int_equal(colds, 12); /* a fifth of the 59 rated items */
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 1, split, &err), err);
-    assert_ok(bmf_split_ratings(&g, ITEMS, &rule, 2, again, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 1, split, &err), err);
+    assert_ok(split_copy(&g, ITEMS, &rule, 2, again, &err), err);
     assert_same(split, again);
     check_partition(&g, split);
     for (int64_t u = 0; u < USERS; u++) { /* the others are split as if there were no cold ones */

@@ -47,7 +47,7 @@ static void expect_proper(const bmf_dataset *d, const bmf_synth_options *o)
     assert_int_equal(d->users.count, o->users);
     assert_int_equal(d->items.count, o->items);
     for (int s = 0; s < BMF_SPLITS; s++) {
-        assert_ok(bmf_csr_check(&d->split[s].matrix, bmf_split_name((bmf_split)s), &err), err);
+        assert_ok(bmf_csr_check(&d->split[s].matrix, bmf_split_name((bmf_split)s), 1, &err), err);
         total += bmf_csr_count(&d->split[s].matrix);
     }
     assert_int_equal(total, o->ratings);

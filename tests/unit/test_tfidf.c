@@ -42,7 +42,7 @@ static void expect_terms(const bmf_content *content, int64_t count, const char *
 static void expect_proper(const bmf_content *content)
 {
     const bmf_csr *m = &content->matrix;
-    assert_ok(bmf_csr_check(m, "content", &err), err);
+    assert_ok(bmf_csr_check(m, "content", 1, &err), err);
     int64_t *uses = calloc((size_t)m->columns + 1, sizeof *uses);
     for (int64_t row = 0; row < m->rows; row++) {
         double squares = 0;
