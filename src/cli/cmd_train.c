@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include "cli/paths.h"
 #include "cli/threads.h"
 #include "train/train.h"
+
+#define MIB (1024.0 * 1024.0)
 
 typedef struct settings {
     bmf_common common;
@@ -57,10 +60,18 @@ static const bmf_option options[] = {
     BMF_INT("patience", "N", settings, train.patience, 0, 1000000,
             "stop after N epochs without a better validation loss; 0: never"),
     BMF_INT("threads", "T", settings, train.threads, 1, BMF_THREADS_MAX,
-            "threads per rank; with more than one, results differ a little from run to run",
+            "threads per rank; results repeat to the bit for the same ranks and threads, and differ a little between "
+            "numbers of them",
             .default_text = BMF_THREADS_DEFAULT),
     BMF_CHOICE("merge", settings, train.merge, merge_word, "how the item parameters of several ranks become one"),
-    BMF_INT("merges-per-epoch", "S", settings, train.merges_per_epoch, 1, 100000, "merges in an epoch"),
+    BMF_INT("merges-per-epoch", "S", settings, train.merges_per_epoch, 1, 100000,
+            "merges in an epoch; auto: from the numbers of copies, items and ratings, more the more copies there are "
+            "while merging stays a small share of the work",
+            .zero_word = "auto", .default_text = "auto"),
+    BMF_FLAG(
+        "exact-train-loss", settings, train.exact_train_loss,
+        "take train_mse in a pass of its own with the parameters that the epoch ends with; else it is the mean error "
+        "of each rating just before its own step"),
     BMF_INT("seed", "N", settings, train.seed, 0, INT64_MAX, "seed of the first values and orders"),
     BMF_TEXT("log-json", "FILE", settings, log,
              "write one JSON object per epoch and line to this file, as training goes"),
@@ -98,6 +109,7 @@ static void catch_signals(void)
 typedef struct telling {
     bmf_output *output;
     const char *log_path;
+    bmf_train_plan plan;
     FILE *log; /* opened at the first epoch, so that a run that never starts leaves no log */
     bool log_failed;
     bmf_error err; /* first failure of the log */
@@ -109,16 +121,41 @@ static void fail_log(telling *t)
     bmf_fail(&t->err, BMF_ERR_IO, "cannot write %s: %s", t->log_path, strerror(errno));
 }
 
-static void log_epoch(telling *t, const bmf_epoch_record *record, bool best)
+static json_t *memory_json(const bmf_memory_plan *plan)
+{
+    bmf_json json = bmf_json_start();
+    for (int part = 0; part < BMF_MEMORY_PARTS; part++)
+        bmf_json_int(&json, bmf_memory_part_name((bmf_memory_part)part), plan->bytes[part]);
+    bmf_json_int(&json, "total", bmf_memory_plan_total(plan));
+    return bmf_json_done(&json);
+}
+
+/* Says what was decided, and what memory it takes on the rank that holds the most. */
+static void tell_plan(const bmf_train_plan *plan, void *context)
+{
+    telling *t = context;
+    t->plan = *plan;
+    char parts[512];
+    int length = 0;
+    for (int p = 0; p < BMF_MEMORY_PARTS; p++)
+        length += snprintf(parts + length, sizeof parts - (size_t)length, "%s%s %.1f", p > 0 ? ", " : "",
+                           bmf_memory_part_name((bmf_memory_part)p), (double)plan->memory.bytes[p] / MIB);
+    bmf_log_info("merges per epoch: %" PRId64 "; memory of training, MiB on a rank: %.1f (%s)", plan->merges_per_epoch,
+                 (double)bmf_memory_plan_total(&plan->memory) / MIB, parts);
+    if (!plan->copies)
+        bmf_log_info("the item side is too large for a copy for each thread: threads share it, and runs differ in the "
+                     "last digits");
+}
+
+/* One line; takes the object. */
+static void log_line(telling *t, json_t *json)
 {
     if (!t->log && !(t->log = fopen(t->log_path, "w"))) {
+        json_decref(json);
         fail_log(t);
         return;
     }
-    json_t *json = bmf_epoch_json(record);
-    char *text = NULL;
-    if (json && json_object_set_new(json, "best", json_boolean(best)) == 0)
-        text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     if (!text)
         errno = ENOMEM;
     if (!text || fprintf(t->log, "%s\n", text) < 0 || fflush(t->log) != 0)
@@ -132,8 +169,13 @@ static void observe(const bmf_epoch_record *record, bool best, void *context)
 {
     telling *t = context;
     bmf_epoch_print(t->output, record);
-    if (t->log_path && !t->log_failed)
-        log_epoch(t, record, best);
+    if (!t->log_path || t->log_failed)
+        return;
+    bmf_json json = {.object = bmf_epoch_json(record)};
+    bmf_json_bool(&json, "best", best);
+    if (record->epoch == 1)
+        bmf_json_put(&json, "memory", memory_json(&t->plan.memory));
+    log_line(t, bmf_json_done(&json));
 }
 
 /* Everything that would fail after hours is looked at now. */
@@ -182,6 +224,8 @@ static json_t *result_json(const settings *s, const bmf_train_result *result)
     bmf_json_text(&json, "stopped", bmf_stop_reason_name(result->stopped));
     bmf_json_int(&json, "epochs_run", result->epochs_run);
     bmf_json_number(&json, "seconds", result->seconds);
+    bmf_json_put(&json, "memory", memory_json(&result->plan.memory));
+    bmf_json_int(&json, "peak_bytes", result->peak_bytes);
     bmf_json_put(&json, "options", bmf_model_meta_json(&result->meta));
     bmf_json_put(&json, "history", bmf_epochs_json(result->history, result->epochs_run));
     return bmf_json_done(&json);
@@ -190,6 +234,8 @@ static json_t *result_json(const settings *s, const bmf_train_result *result)
 static int report_result(const settings *s, const bmf_train_result *result, telling *t, bmf_error *err)
 {
     char number[32];
+    bmf_log_info("memory of training: at most %.1f MiB on a rank, %.1f were predicted",
+                 (double)result->peak_bytes / MIB, (double)bmf_memory_plan_total(&result->plan.memory) / MIB);
     bmf_output_print(t->output, "best_epoch=%" PRId64 " val_mse=%s stopped=%s\n", result->meta.best_epoch,
                      bmf_output_number(result->meta.val_mse, 5, number), bmf_stop_reason_name(result->stopped));
     if (t->log && fclose(t->log) != 0 && !t->log_failed)
@@ -216,7 +262,8 @@ static int train_and_report(const bmf_run *run, const settings *s, bmf_error *er
     telling t = {.output = run->output, .log_path = s->log, .err = BMF_ERROR_INIT};
     bmf_train_result result = {0};
     catch_signals();
-    int status = bmf_train(run->comm, s->dataset, s->model, &s->train, run->root ? observe : NULL, &t, &stop_requested,
+    const bmf_train_observer observer = {.begins = tell_plan, .epoch = observe, .context = &t};
+    int status = bmf_train(run->comm, s->dataset, s->model, &s->train, run->root ? &observer : NULL, &stop_requested,
                            &result, err);
     if (status == BMF_OK && run->root)
         report_result(s, &result, &t, err);

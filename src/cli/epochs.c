@@ -32,6 +32,17 @@ void bmf_epoch_print(bmf_output *output, const bmf_epoch_record *r)
     bmf_output_flush(output);
 }
 
+static const char *const phase_names[BMF_PHASES] = {"order", "sweep",      "wait",     "merge",
+                                                    "loss",  "validation", "keep_best"};
+
+static json_t *phases_json(const bmf_epoch_record *r)
+{
+    bmf_json json = bmf_json_start();
+    for (int p = 0; p < BMF_PHASES; p++)
+        bmf_json_number(&json, phase_names[p], r->phase[p]);
+    return bmf_json_done(&json);
+}
+
 json_t *bmf_epoch_json(const bmf_epoch_record *r)
 {
     bmf_json json = bmf_json_start();
@@ -44,6 +55,8 @@ json_t *bmf_epoch_json(const bmf_epoch_record *r)
     bmf_json_number(&json, "updates_per_second", r->updates_per_second);
     bmf_json_number(&json, "seconds", r->seconds);
     bmf_json_number(&json, "merge_share", r->merge_share);
+    if (r->phase[BMF_PHASE_SWEEP] > 0) /* records read from a model do not have them */
+        bmf_json_put(&json, "phase", phases_json(r));
     return bmf_json_done(&json);
 }
 

@@ -9,7 +9,7 @@
  * for what does not exist. */
 void bmf_epoch_print(bmf_output *output, const bmf_epoch_record *record);
 
-/* The same keys and train_rmse. */
+/* The same keys, train_rmse, and `phase`: an object with the seconds of order, sweep, wait, merge, loss, validation and keep_best. */
 json_t *bmf_epoch_json(const bmf_epoch_record *record);
 
 /* All of them, as an array. */

@@ -43,12 +43,14 @@ static void describe_float(const bmf_option *option, char *buffer, size_t size)
 
 const char *bmf_option_allowed(const bmf_option *option, char *buffer, size_t size)
 {
+    const char *word = option->zero_word ? option->zero_word : "", * or = option->zero_word ? " or " : "";
     switch (option->kind) {
     case BMF_OPTION_INT:
         if (option->at_most == INT64_MAX)
-            snprintf(buffer, size, "at least %lld", (long long)option->at_least);
+            snprintf(buffer, size, "%s%sat least %lld", word, or, (long long)option->at_least);
         else
-            snprintf(buffer, size, "%lld to %lld", (long long)option->at_least, (long long)option->at_most);
+            snprintf(buffer, size, "%s%s%lld to %lld", word, or, (long long)option->at_least,
+                     (long long)option->at_most);
         break;
     case BMF_OPTION_FLOAT:
         describe_float(option, buffer, size);
@@ -80,6 +82,10 @@ static int refuse(const bmf_option *option, const char *value, const char *probl
 static int set_int(const bmf_option *option, const char *value, int64_t *out, bmf_error *err)
 {
     int64_t number = 0;
+    if (option->zero_word && strcmp(value, option->zero_word) == 0) {
+        *out = 0;
+        return BMF_OK;
+    }
     bmf_parse_result result = bmf_parse_int64(value, strlen(value), &number);
     if (result == BMF_PARSE_NOT_A_NUMBER)
         return refuse(option, value, "is not a whole number", err);

@@ -34,6 +34,7 @@ typedef struct bmf_option {
     bool above_low, below_high;     /* FLOAT: the bound itself is not allowed */
     const char *(*word)(int value); /* CHOICE: the word for a value of the enum, from 0 on; NULL past the last one */
     bool required;
+    const char *zero_word;    /* INT: may be typed for 0, which is below at_least */
     const char *default_text; /* shown instead of the field's own value */
     const char *help;
 } bmf_option;

@@ -121,6 +121,11 @@ void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count)
     reduce_all(comm, data, count, sizeof *data, MPI_INT64_T, MPI_SUM);
 }
 
+void bmf_comm_or_uint64(bmf_comm *comm, uint64_t *data, int64_t count)
+{
+    reduce_all(comm, data, count, sizeof *data, MPI_UINT64_T, MPI_BOR);
+}
+
 void bmf_comm_max_double(bmf_comm *comm, double *data, int64_t count)
 {
     reduce_all(comm, data, count, sizeof *data, MPI_DOUBLE, MPI_MAX);

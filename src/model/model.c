@@ -153,23 +153,6 @@ void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *cont
         out[j] += scale * content_dot(W, content, item[j]);
 }
 
-double bmf_model_squares_of_P(const bmf_model *model)
-{
-    return norm2_of(model->P, model->users * model->stride);
-}
-
-bmf_model_norms bmf_model_norms_of(const bmf_model *model)
-{
-    bmf_model_norms norms = {0};
-    norms.P = bmf_model_squares_of_P(model);
-    norms.Q = norm2_of(model->Q, model->items * model->stride);
-    norms.user_bias = norm2_of(model->user_bias, model->users);
-    norms.item_bias = norm2_of(model->item_bias, model->items);
-    for (int64_t u = 0; model->W && u < model->users; u++)
-        norms.W += model->W_scale[u] * model->W_scale[u] * model->W_norm2[u];
-    return norms;
-}
-
 int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err)
 {
     int64_t count = bmf_csr_count(content);

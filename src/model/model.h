@@ -41,15 +41,6 @@ double bmf_model_predict(const bmf_model *model, const bmf_csr *content, int64_t
 void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, int64_t user, const int32_t *item,
                             int64_t count, float *out);
 
-/* ‖P‖² of the users held here. */
-double bmf_model_squares_of_P(const bmf_model *model);
-
-/* ‖P‖² + ‖b_u‖² (+ ‖W‖²) of the users held here; ‖Q‖² + ‖b_i‖² of the items. */
-typedef struct bmf_model_norms {
-    double P, Q, user_bias, item_bias, W;
-} bmf_model_norms;
-bmf_model_norms bmf_model_norms_of(const bmf_model *model);
-
 /* A content matrix times content_weight, as training and scoring use it. */
 int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err);
 

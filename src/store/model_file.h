@@ -45,6 +45,19 @@ typedef struct bmf_model_meta {
     uint64_t dataset_fingerprint;
 } bmf_model_meta;
 
+/* What the seconds of an epoch go into: putting users in order, the sweep, waiting for slower ranks, the merge, the losses
+ * beside it, validation, keeping the best parameters. */
+typedef enum bmf_phase {
+    BMF_PHASE_ORDER,
+    BMF_PHASE_SWEEP,
+    BMF_PHASE_WAIT,
+    BMF_PHASE_MERGE,
+    BMF_PHASE_LOSS,
+    BMF_PHASE_VALIDATION,
+    BMF_PHASE_KEEP_BEST,
+    BMF_PHASES
+} bmf_phase;
+
 /* One epoch of /history: parallel arrays in the file, one struct here. */
 typedef struct bmf_epoch_record {
     int64_t epoch; /* from 1 */
@@ -52,7 +65,8 @@ typedef struct bmf_epoch_record {
     double learning_rate;
     double seconds;
     double updates_per_second;
-    double merge_share; /* fraction of the epoch's seconds spent merging */
+    double merge_share;       /* fraction of the epoch's seconds spent merging and waiting for it */
+    double phase[BMF_PHASES]; /* seconds, the mean over the ranks; not in the file */
 } bmf_epoch_record;
 
 /* (rows, columns) of a role under a meta; columns is 1 for biases; {0, 0} if the model has no such array. */

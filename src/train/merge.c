@@ -4,17 +4,22 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/saturation.h"
+#include "train/touched.h"
 
 #define PIECE_BYTES ((int64_t)2 << 20) /* of a reduction: larger ones make the MPI library allocate afresh each time */
 #define SIDE 4                         /* floats beside the k deltas of a row: bias delta, steps, two saturations */
-#define SUMS 3                         /* floats behind the rows of the first piece: bmf_window_sums */
+#define SUMS 4                         /* floats behind the rows of the first piece: bmf_window_sums, copies */
 
 struct bmf_merge {
     bmf_comm *comm;
+    const bmf_item_copies *copies;
     bmf_merge_rule rule;
+    int64_t factors, threads;
     int64_t rows_per_piece;
-    float *Q0, *bias0; /* (n, stride), (n) */
-    float *buffer;     /* (rows_per_piece, k + SIDE) and the sums */
+    float *buffer; /* (rows_per_piece, k + SIDE) and the sums */
+    bmf_touched touched;
+    bmf_saturation of_factors, of_bias;
 };
 
 double bmf_merge_saturation(double a, double n)
@@ -33,44 +38,57 @@ double bmf_merge_pull(double learning_rate, double regularization, double h)
     return a < 0.999 ? a : 0.999;
 }
 
-int bmf_merge_create(bmf_comm *comm, const bmf_model *model, bmf_merge_rule rule, bmf_merge **out, bmf_error *err)
+static int64_t rows_per_piece(int64_t items, int64_t factors)
+{
+    const int64_t rows = PIECE_BYTES / ((factors + SIDE) * (int64_t)sizeof(float));
+    return rows < 1 ? 1 : rows > items ? items : rows;
+}
+
+int64_t bmf_merge_bytes(int64_t items, int64_t factors)
+{
+    const int64_t buffer = rows_per_piece(items, factors) * (factors + SIDE) + SUMS;
+    return buffer * (int64_t)sizeof(float) + items * (int64_t)sizeof(int32_t) + items / 8;
+}
+
+int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t factors, bmf_merge_rule rule,
+                     const int32_t *steps, int64_t windows, int64_t threads, bmf_merge **out, bmf_error *err)
 {
     *out = NULL;
     bmf_merge *merge = bmf_alloc_zero(1, sizeof *merge, "merge", err);
-    if (!merge)
-        return BMF_ERR_MEMORY;
-    merge->comm = comm;
-    merge->rule = rule;
-    int64_t row = model->factors + SIDE;
-    merge->rows_per_piece = PIECE_BYTES / (row * (int64_t)sizeof(float));
-    if (merge->rows_per_piece < 1)
-        merge->rows_per_piece = 1;
-    if (merge->rows_per_piece > model->items)
-        merge->rows_per_piece = model->items;
-    if (bmf_comm_size(comm) > 1) {
-        merge->Q0 = bmf_alloc(model->items * model->stride, sizeof(float), "item factors at a window's start", err);
-        merge->bias0 = bmf_alloc(model->items, sizeof(float), "item biases at a window's start", err);
-        merge->buffer = bmf_alloc(merge->rows_per_piece * row + SUMS, sizeof(float), "merge buffer", err);
-        if (!merge->Q0 || !merge->bias0 || !merge->buffer) {
-            bmf_merge_destroy(&merge);
-            return BMF_ERR_MEMORY;
-        }
-        memcpy(merge->Q0, model->Q, (size_t)(model->items * model->stride) * sizeof(float));
-        memcpy(merge->bias0, model->item_bias, (size_t)model->items * sizeof(float));
+    bool complete = merge != NULL;
+    if (complete) {
+        merge->comm = comm;
+        merge->copies = copies;
+        merge->rule = rule;
+        merge->factors = factors;
+        merge->threads = threads;
+        merge->rows_per_piece = rows_per_piece(copies->items, factors);
+        if (copies->start.Q)
+            complete = (merge->buffer = bmf_alloc(merge->rows_per_piece * (factors + SIDE) + SUMS, sizeof(float),
+                                                  "merge buffer", err));
     }
+    int status = bmf_comm_agree(comm, complete ? BMF_OK : BMF_ERR_MEMORY, err);
+    if (status == BMF_OK)
+        status = bmf_touched_create(comm, steps, copies->items, windows, &merge->touched, err);
+    if (status != BMF_OK)
+        bmf_merge_destroy(&merge);
     *out = merge;
-    return BMF_OK;
+    return status;
 }
 
 void bmf_merge_destroy(bmf_merge **merge)
 {
     if (!*merge)
         return;
-    bmf_free((*merge)->Q0);
-    bmf_free((*merge)->bias0);
+    bmf_touched_clear(&(*merge)->touched);
     bmf_free((*merge)->buffer);
     bmf_free(*merge);
     *merge = NULL;
+}
+
+bool bmf_merge_is_needed(const bmf_merge *merge)
+{
+    return merge->copies->start.Q != NULL;
 }
 
 static void put_sums(float *at, const bmf_window_sums *sums)
@@ -85,84 +103,111 @@ static void get_sums(const float *at, bmf_window_sums *sums)
     *sums = (bmf_window_sums){(double)at[0], (double)at[1], (double)at[2]};
 }
 
-/* A row's message: k factor deltas, bias delta, steps, saturations of factors and bias. The weighted average weighs here. */
-static void pack_row(const bmf_merge *merge, const bmf_model *model, int64_t i, int32_t steps, double a_factor,
-                     double a_bias, float *to)
+/* Adds one copy's change of row i in n steps. The weighted average weighs here. */
+static void add_copy(const bmf_merge *merge, const bmf_item_side *copy, int64_t i, int32_t n, float *to)
 {
-    const float *Q = model->Q + i * model->stride, *Q0 = merge->Q0 + i * model->stride;
-    const int64_t k = model->factors;
-    if (steps == 0) {
-        memset(to, 0, (size_t)(k + SIDE) * sizeof *to);
-        return;
-    }
-    const float weight = merge->rule == BMF_MERGE_WEIGHTED ? (float)steps : 1;
+    const int64_t k = merge->factors, stride = merge->copies->stride;
+    const float *Q = copy->Q + i * stride, *Q0 = merge->copies->start.Q + i * stride;
+    const float weight = merge->rule == BMF_MERGE_WEIGHTED ? (float)n : 1;
     for (int64_t f = 0; f < k; f++)
-        to[f] = weight * (Q[f] - Q0[f]);
-    to[k] = weight * (model->item_bias[i] - merge->bias0[i]);
-    to[k + 1] = (float)steps;
-    to[k + 2] = (float)bmf_merge_saturation(a_factor, steps);
-    to[k + 3] = (float)bmf_merge_saturation(a_bias, steps);
+        to[f] += weight * (Q[f] - Q0[f]);
+    to[k] += weight * (copy->bias[i] - merge->copies->start.bias[i]);
+    to[k + 1] += (float)n;
+    to[k + 2] += (float)bmf_saturation_of(&merge->of_factors, n);
+    to[k + 3] += (float)bmf_saturation_of(&merge->of_bias, n);
 }
 
-/* What the summed deltas of a row are multiplied by: factors and bias. */
-static void coefficients_of(const bmf_merge *merge, const float *side, double a_factor, double a_bias, float out[2])
+/* A row's message: k factor deltas, bias delta, steps, saturations of factors and bias, each summed over the copies. */
+static void pack_row(const bmf_merge *merge, int64_t i, const int32_t *steps, float *to)
 {
-    const double steps = (double)side[1];
-    switch (merge->rule) {
-    case BMF_MERGE_SATURATING:
-        out[0] = (float)bmf_merge_coefficient(a_factor, steps, (double)side[2]);
-        out[1] = (float)bmf_merge_coefficient(a_bias, steps, (double)side[3]);
-        break;
-    case BMF_MERGE_AVERAGE:
-        out[0] = out[1] = 1.0f / (float)bmf_comm_size(merge->comm);
-        break;
-    case BMF_MERGE_WEIGHTED:
-        out[0] = out[1] = steps > 0 ? 1.0f / (float)steps : 1.0f;
-        break;
-    default: /* BMF_MERGE_SUM */
-        out[0] = out[1] = 1;
+    memset(to, 0, (size_t)(merge->factors + SIDE) * sizeof *to);
+    for (int64_t c = 0; c < merge->copies->count; c++)
+        if (steps[c * merge->copies->items + i] > 0)
+            add_copy(merge, &merge->copies->copy[c], i, steps[c * merge->copies->items + i], to);
+}
+
+/* What bmf_merge_coefficient says, from the table. */
+static float quotient(const bmf_saturation *table, float steps, float saturations)
+{
+    return saturations > 0 ? (float)(bmf_saturation_of(table, (int64_t)steps) / (double)saturations) : 1;
+}
+
+/* What the summed deltas of a row are multiplied by: factors and bias. `everyone`: copies of all ranks. */
+static void coefficients_of(const bmf_merge *merge, const float *side, float everyone, float out[2])
+{
+    out[0] = out[1] = 1; /* BMF_MERGE_SUM */
+    if (merge->rule == BMF_MERGE_SATURATING) {
+        out[0] = quotient(&merge->of_factors, side[1], side[2]);
+        out[1] = quotient(&merge->of_bias, side[1], side[3]);
+    } else if (merge->rule == BMF_MERGE_AVERAGE) {
+        out[0] = out[1] = 1 / everyone;
+    } else if (merge->rule == BMF_MERGE_WEIGHTED && side[1] > 0) {
+        out[0] = out[1] = 1 / side[1];
     }
 }
 
 /* Applies a summed row; false if it is not finite. */
-static bool unpack_row(bmf_merge *merge, bmf_model *model, int64_t i, double a_factor, double a_bias, const float *from)
+static bool unpack_row(const bmf_merge *merge, int64_t i, float everyone, const float *from)
 {
-    float *Q = model->Q + i * model->stride, *Q0 = merge->Q0 + i * model->stride, c[2], check = 0;
-    const int64_t k = model->factors;
+    const int64_t k = merge->factors, stride = merge->copies->stride;
+    const bmf_item_side *start = &merge->copies->start, *model = &merge->copies->copy[0];
+    float *Q = model->Q + i * stride, *Q0 = start->Q + i * stride, c[2], change = 0;
     if (from[k + 1] == 0)
         return true;
-    coefficients_of(merge, from + k, a_factor, a_bias, c);
+    coefficients_of(merge, from + k, everyone, c);
     for (int64_t f = 0; f < k; f++) {
         Q0[f] += c[0] * from[f];
         Q[f] = Q0[f];
-        check += Q0[f] * Q0[f];
     }
-    merge->bias0[i] += c[1] * from[k];
-    model->item_bias[i] = merge->bias0[i];
-    return isfinite(check) && isfinite(merge->bias0[i]);
+#pragma omp simd reduction(+ : change)
+    for (int64_t f = 0; f < k; f++)
+        change += Q0[f] * 0; /* 0 unless a value is not finite */
+    start->bias[i] += c[1] * from[k];
+    model->bias[i] = start->bias[i];
+    return isfinite(change) && isfinite(start->bias[i]);
 }
 
-void bmf_merge_window(bmf_merge *merge, bmf_model *model, const int32_t *steps, double a_factor, double a_bias,
-                      bmf_window_sums *sums)
+/* One piece of the rows: packed and unpacked by all threads. The sums ride along if they are wanted. Returns 1 for a value
+ * that is not finite. */
+static int merge_piece(bmf_merge *merge, const int32_t *row, int64_t rows, const int32_t *steps, float *everyone,
+                       bmf_window_sums *sums)
 {
-    if (bmf_comm_size(merge->comm) == 1)
-        return; /* c is 1 and the deltas are in place */
-    const int64_t row = model->factors + SIDE;
-    bool finite = true;
-    for (int64_t first = 0; first < model->items; first += merge->rows_per_piece) {
-        int64_t left = model->items - first, rows = left < merge->rows_per_piece ? left : merge->rows_per_piece;
-        float *at = merge->buffer, *tail = at + rows * row;
-        for (int64_t r = 0; r < rows; r++)
-            pack_row(merge, model, first + r, steps[first + r], a_factor, a_bias, at + r * row);
-        int64_t extra = first == 0 ? SUMS : 0; /* the sums ride with the first piece */
-        if (extra)
-            put_sums(tail, sums);
-        bmf_comm_sum_float(merge->comm, at, rows * row + extra);
-        if (extra)
-            get_sums(tail, sums);
-        for (int64_t r = 0; r < rows; r++)
-            finite &= unpack_row(merge, model, first + r, a_factor, a_bias, at + r * row);
+    const int64_t width = merge->factors + SIDE;
+    float *const at = merge->buffer, *tail = at + rows * width;
+    int failed = 0;
+#pragma omp parallel for schedule(static) num_threads((int)merge->threads) if (merge->threads > 1)
+    for (int64_t r = 0; r < rows; r++)
+        pack_row(merge, row[r], steps, at + r * width);
+    if (sums) {
+        put_sums(tail, sums);
+        tail[SUMS - 1] = (float)merge->copies->count;
     }
-    if (!finite)
-        sums->failed++; /* the merged rows are the same on every rank, and so is this */
+    bmf_comm_sum_float(merge->comm, at, rows * width + (sums ? SUMS : 0));
+    if (sums) {
+        get_sums(tail, sums);
+        *everyone = tail[SUMS - 1];
+    }
+#pragma omp parallel for schedule(static) reduction(| : failed) num_threads((int)merge->threads) if (merge->threads > 1)
+    for (int64_t r = 0; r < rows; r++)
+        failed |= !unpack_row(merge, row[r], *everyone, at + r * width);
+    return failed;
+}
+
+void bmf_merge_window(bmf_merge *merge, const int32_t *steps, double a_factor, double a_bias, bmf_window_sums *sums)
+{
+    if (!bmf_merge_is_needed(merge))
+        return; /* c is 1 and the deltas are in place */
+    const bmf_touched *touched = &merge->touched;
+    bmf_touched_agree(&merge->touched, merge->comm, steps, merge->copies->count);
+    bmf_saturation_init(&merge->of_factors, a_factor, touched->most_steps);
+    bmf_saturation_init(&merge->of_bias, a_bias, touched->most_steps);
+    float everyone = 1;
+    int failed = 0;
+    int64_t first = 0;
+    do { /* once at least: the sums ride with the first piece */
+        const int64_t left = touched->count - first, rows = left < merge->rows_per_piece ? left : merge->rows_per_piece;
+        failed |= merge_piece(merge, touched->row + first, rows, steps, &everyone, first == 0 ? sums : NULL);
+        first += rows;
+    } while (first < touched->count);
+    sums->failed += failed; /* the merged rows are the same on every rank, and so is this */
 }

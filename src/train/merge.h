@@ -1,4 +1,5 @@
-/* Merging the item parameters of the ranks at the end of a window.
+/* Merging the item parameters at the end of a window: those of the ranks, and of threads that have copies of their own, which
+ * count as ranks do here.
  *
  * All ranks start a window from the same Q0, rank r makes n_r steps on an item and ends at Q_r. A step pulls a parameter
  * towards its local optimum by a fraction a, so that n steps cover 1 − (1 − a)^n of the way; sequential SGD would have
@@ -9,7 +10,7 @@
 #define BMF_TRAIN_MERGE_H
 
 #include "comm/comm.h"
-#include "model/model.h"
+#include "train/item_copies.h"
 #include "train/train.h"
 
 /* 1 − (1 − a)^n for 0 ≤ a < 1 and n ≥ 0 steps, exact to rounding for small a. Pure. */
@@ -22,11 +23,19 @@ double bmf_merge_coefficient(double a, double total_steps, double sum_of_saturat
  * prediction: of P for Q, 1 for a bias. Pure. */
 double bmf_merge_pull(double learning_rate, double regularization, double h);
 
+/* Bytes that the merge holds beside the copies of the item side, at most. Pure. */
+int64_t bmf_merge_bytes(int64_t items, int64_t factors);
+
 typedef struct bmf_merge bmf_merge;
 
-/* Keeps the window's start of Q and of the item biases, and a buffer for the reduction. Local. */
-int bmf_merge_create(bmf_comm *comm, const bmf_model *model, bmf_merge_rule rule, bmf_merge **out, bmf_error *err);
+/* Merges the copies of all threads of all ranks. copies (borrowed): of this rank, with the start of the first window; steps
+ * (items): this rank's in a whole epoch of `windows` windows; threads share the work. Collective, one status for all. */
+int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t factors, bmf_merge_rule rule,
+                     const int32_t *steps, int64_t windows, int64_t threads, bmf_merge **out, bmf_error *err);
 void bmf_merge_destroy(bmf_merge **merge);
+
+/* False if there is one copy on one rank: bmf_merge_window has nothing to do. */
+bool bmf_merge_is_needed(const bmf_merge *merge);
 
 /* What a window did on this rank, in; over all ranks, out. */
 typedef struct bmf_window_sums {
@@ -35,10 +44,10 @@ typedef struct bmf_window_sums {
     double failed;    /* how many ranks met a value that is not finite */
 } bmf_window_sums;
 
-/* Merges Q and item_bias of all ranks in place and begins the next window. steps (n): how often this rank stepped on each
- * item in the window. One reduction carries deltas, steps, saturations and the sums (to float precision), cut in pieces. a_factor and a_bias
- * from bmf_merge_pull. Collective; every rank ends with the same values. */
-void bmf_merge_window(bmf_merge *merge, bmf_model *model, const int32_t *steps, double a_factor, double a_bias,
-                      bmf_window_sums *sums);
+/* Merges the item side of all copies on all ranks into the start of the next window and the first copy, which is the
+ * model's; the others take it when they begin. steps (copies × items): what the window did to each copy. One reduction carries
+ * deltas, steps, saturations and the sums (to float precision), cut in pieces; rows that no rank touched are not in it.
+ * a_factor and a_bias from bmf_merge_pull. Collective; every rank ends with the same values. */
+void bmf_merge_window(bmf_merge *merge, const int32_t *steps, double a_factor, double a_bias, bmf_window_sums *sums);
 
 #endif

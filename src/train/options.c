@@ -34,7 +34,7 @@ bmf_train_options bmf_train_defaults(void)
         .patience = 5,
         .threads = 1,
         .merge = BMF_MERGE_SATURATING,
-        .merges_per_epoch = 1,
+        .merges_per_epoch = BMF_MERGES_AUTO,
         .seed = 1,
     };
 }
@@ -59,7 +59,7 @@ static const count_bound count_bounds[] = {
     {"epochs", AT(epochs), 1, 1000000},
     {"patience", AT(patience), 0, 1000000},
     {"threads", AT(threads), 1, 1024},
-    {"merges-per-epoch", AT(merges_per_epoch), 1, 100000},
+    {"merges-per-epoch", AT(merges_per_epoch), BMF_MERGES_AUTO, 100000},
 };
 
 static const real_bound real_bounds[] = {

@@ -10,10 +10,13 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/rng.h"
+#include "train/auto_merges.h"
 #include "train/epoch.h"
 #include "train/merge.h"
 #include "train/save.h"
 #include "train/shard.h"
+#include "train/stopwatch.h"
+#include "train/sums.h"
 #include "train/validate.h"
 
 #define DIVERGED_ABOVE 4.0 /* times the loss that the start values have: no longer learning */
@@ -28,8 +31,11 @@ typedef struct trainer {
     bmf_kernel kernel;
     bmf_sweep sweep;
     bmf_epoch *epoch;
+    bmf_item_copies copies;
     bmf_merge *merge;
+    bmf_stopwatch watch; /* of the epoch */
     double learning_rate;
+    double own_P_squares; /* of the users held here, as of the last window */
     double P_mean_square; /* h of the merge: as of the last window */
     int64_t best_epoch;
     double best_loss;
@@ -67,6 +73,25 @@ static void describe_sweep(trainer *t)
     };
 }
 
+/* The number of merges, and what depends on it. Collective. */
+static int plan_merges(trainer *t, bmf_error *err)
+{
+    bmf_train_options *o = &t->options;
+    int64_t copies = t->copies.count;
+    bmf_comm_sum_int64(t->comm, &copies, 1);
+    if (o->merges_per_epoch == BMF_MERGES_AUTO)
+        o->merges_per_epoch = bmf_auto_merges(copies, t->shard.items, t->shard.all_train);
+    int status =
+        bmf_comm_agree(t->comm,
+                       bmf_epoch_create(&t->shard, o->merges_per_epoch, o->threads, t->copies.count,
+                                        bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_USER_ORDER), 0), &t->epoch, err),
+                       err);
+    if (status == BMF_OK)
+        status = bmf_merge_create(t->comm, &t->copies, o->factors, o->merge, t->shard.item_steps, o->merges_per_epoch,
+                                  o->threads, &t->merge, err);
+    return status;
+}
+
 /* Everything that may fail locally before the first epoch. */
 static int allocate(trainer *t, bmf_error *err)
 {
@@ -75,20 +100,25 @@ static int allocate(trainer *t, bmf_error *err)
     const int64_t F = shard->rows.features;
     int status =
         bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
-    if (status == BMF_OK)
+    if (status == BMF_OK && shard->all_val > 0)
         status =
             bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
     if (status != BMF_OK)
         return status;
     t->model.global_mean = t->best.global_mean = shard->mean;
+    const int64_t copies =
+        bmf_item_copies_wanted(o->threads, shard->items, t->model.stride, bmf_csr_count(&shard->train.matrix));
     bmf_model_init(&t->model, o->seed, o->init_std);
     describe_sweep(t);
     status = bmf_kernel_choose(t->model.stride, t->model.W != NULL, getenv("BMF_KERNEL"), &t->kernel, err);
     if (status == BMF_OK)
-        status = bmf_epoch_create(shard, o->merges_per_epoch, o->threads, &t->epoch, err);
-    if (status == BMF_OK)
-        status = bmf_merge_create(t->comm, &t->model, o->merge, &t->merge, err);
+        status = bmf_item_copies_create(&t->model, copies, bmf_comm_size(t->comm), &t->copies, err);
     return status;
+}
+
+static double squares_of_P(const trainer *t)
+{
+    return bmf_squares_of(t->model.P, t->model.users * t->model.stride, (int)t->options.threads);
 }
 
 static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
@@ -107,6 +137,8 @@ static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
                             t->options.seed, &t->shard, err);
     if (status == BMF_OK)
         status = bmf_comm_agree(t->comm, allocate(t, err), err);
+    if (status == BMF_OK)
+        status = plan_merges(t, err);
     if (status == BMF_OK && bmf_comm_rank(t->comm) == 0)
         status = bmf_dataset_file_fingerprint(t->file, &t->fingerprint, err);
     status = bmf_comm_agree(t->comm, status, err);
@@ -115,7 +147,7 @@ static int set_up(trainer *t, const char *dataset_path, bmf_error *err)
     bmf_comm_broadcast(t->comm, &t->fingerprint, (int64_t)sizeof t->fingerprint, 0);
     if (shape.ratings[BMF_VAL] == 0 && bmf_comm_rank(t->comm) == 0)
         bmf_log_info("%s has no validation ratings: no early stopping, the last epoch is kept", dataset_path);
-    double squares = bmf_model_squares_of_P(&t->model);
+    double squares = squares_of_P(t);
     bmf_comm_sum_double(t->comm, &squares, 1);
     t->P_mean_square = squares / ((double)t->shard.all_users * (double)t->options.factors);
     t->learning_rate = t->options.learning_rate;
@@ -126,33 +158,46 @@ static void tear_down(trainer *t)
 {
     bmf_merge_destroy(&t->merge);
     bmf_epoch_destroy(&t->epoch);
+    bmf_item_copies_clear(&t->copies);
     bmf_model_clear(&t->model);
     bmf_model_clear(&t->best);
     bmf_shard_clear(&t->shard);
     bmf_dataset_file_close(&t->file);
 }
 
-/* The windows of one epoch. Returns Σ e² over all ranks, not finite if anything anywhere was not; adds to *merge_seconds. */
-static double run_windows(trainer *t, int64_t number, double *merge_seconds)
+/* Merges a window's work of all copies on all ranks. Collective. */
+static void merge_window(trainer *t, int64_t window, bmf_window_sums *sums)
 {
     const bmf_train_options *o = &t->options;
-    const bool many = bmf_comm_size(t->comm) > 1;
-    const double eta = t->learning_rate;
+    sums->P_squares = t->own_P_squares;
+    const int32_t *steps = bmf_epoch_steps(t->epoch, window);
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
+    bmf_comm_barrier(t->comm); /* so that waiting is not taken for merging */
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_WAIT);
+    bmf_merge_window(t->merge, steps, bmf_merge_pull(t->learning_rate, o->regularization, t->P_mean_square),
+                     bmf_merge_pull(t->learning_rate, o->bias_regularization, 1), sums);
+    t->P_mean_square = sums->P_squares / ((double)t->shard.all_users * (double)o->factors);
+}
+
+/* The windows of one epoch. Returns Σ e² over all ranks, not finite if anything anywhere was not. */
+static double run_windows(trainer *t, int64_t number)
+{
+    const bmf_train_options *o = &t->options;
     double squares = 0, failed = 0;
     bmf_epoch_begin(t->epoch, bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_USER_ORDER), (uint64_t)number));
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_ORDER);
     t->sweep.order_key = bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_RATING_ORDER), (uint64_t)number);
-    t->sweep.learning_rate = (float)eta;
+    t->sweep.learning_rate = (float)t->learning_rate;
     for (int64_t w = 0; w < o->merges_per_epoch; w++) {
-        bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, w)};
-        double start = bmf_clock_seconds();
-        if (many) {
-            sums.P_squares = bmf_model_squares_of_P(&t->model);
-            bmf_merge_window(t->merge, &t->model, bmf_epoch_steps(t->epoch, w),
-                             bmf_merge_pull(eta, o->regularization, t->P_mean_square),
-                             bmf_merge_pull(eta, o->bias_regularization, 1), &sums);
-            t->P_mean_square = sums.P_squares / ((double)t->shard.all_users * (double)o->factors);
-        }
-        *merge_seconds += bmf_clock_seconds() - start;
+        const bool merges = bmf_merge_is_needed(t->merge);
+        bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, &t->copies, w)};
+        bmf_stopwatch_lap(&t->watch, BMF_PHASE_SWEEP);
+        if (merges || w == o->merges_per_epoch - 1)
+            t->own_P_squares = squares_of_P(t);
+        bmf_stopwatch_lap(&t->watch, BMF_PHASE_LOSS);
+        if (merges)
+            merge_window(t, w, &sums);
+        bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
         squares += sums.squares;
         failed += sums.failed;
     }
@@ -163,24 +208,27 @@ static double run_windows(trainer *t, int64_t number, double *merge_seconds)
 static double penalty(trainer *t)
 {
     const bmf_train_options *o = &t->options;
-    const bmf_model_norms norms = bmf_model_norms_of(&t->model);
-    double of_users =
-        o->regularization * norms.P + o->bias_regularization * norms.user_bias + o->content_regularization * norms.W;
+    const bmf_norms norms = bmf_norms_of(&t->model, t->own_P_squares, (int)o->threads);
+    double of_users = o->regularization * norms.of_P + o->bias_regularization * norms.of_user_bias +
+                      o->content_regularization * norms.of_W;
     bmf_comm_sum_double(t->comm, &of_users, 1);
-    return of_users + o->regularization * norms.Q + o->bias_regularization * norms.item_bias;
+    return of_users + o->regularization * norms.of_Q + o->bias_regularization * norms.of_item_bias;
 }
 
-/* One epoch and its record. Collective; all ranks get the same record. */
+/* One epoch and its losses. Collective; all ranks get the same record. */
 static void run_epoch(trainer *t, int64_t number, bmf_epoch_record *record)
 {
-    double start = bmf_clock_seconds(), merge_seconds = 0;
-    double squares = run_windows(t, number, &merge_seconds);
-    double sweep_seconds = bmf_clock_seconds() - start;
+    const bmf_shard *shard = &t->shard;
+    const int threads = (int)t->options.threads;
+    bmf_stopwatch_start(&t->watch);
+    double squares = run_windows(t, number);
+    if (t->options.exact_train_loss && isfinite(squares))
+        squares = bmf_prediction_squares(t->comm, &t->model, shard, &shard->train.matrix, threads);
     double extra = penalty(t);
-    double val_squares = bmf_validation_squares(t->comm, &t->model, &t->shard, (int)t->options.threads);
-    double times[3] = {bmf_clock_seconds() - start, sweep_seconds, merge_seconds};
-    bmf_comm_max_double(t->comm, times, 3);
-    const double train = (double)t->shard.all_train, val = (double)t->shard.all_val;
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_LOSS);
+    double val_squares = bmf_prediction_squares(t->comm, &t->model, shard, &shard->val.matrix, threads);
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_VALIDATION);
+    const double train = (double)shard->all_train, val = (double)shard->all_val;
     *record = (bmf_epoch_record){
         .epoch = number,
         .train_mse = (squares + extra) / train,
@@ -188,29 +236,52 @@ static void run_epoch(trainer *t, int64_t number, bmf_epoch_record *record)
         .val_mse = val > 0 ? (val_squares + extra) / val : NAN,
         .val_rmse = val > 0 ? sqrt(val_squares / val) : NAN,
         .learning_rate = t->learning_rate,
-        .seconds = times[0],
-        .updates_per_second = train / times[1],
-        .merge_share = times[2] / times[0],
     };
     /* Rounding may differ between ranks by the order of a sum; decisions must not. */
     bmf_comm_broadcast(t->comm, record, (int64_t)sizeof *record, 0);
 }
 
+/* Enters what the epoch took. Collective. */
+static void record_times(trainer *t, bmf_epoch_record *record)
+{
+    const double *phase = t->watch.seconds;
+    const double merging = phase[BMF_PHASE_WAIT] + phase[BMF_PHASE_MERGE];
+    double most[3] = {bmf_stopwatch_total(&t->watch), phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP] + merging,
+                      merging};
+    memcpy(record->phase, phase, sizeof record->phase);
+    bmf_comm_max_double(t->comm, most, 3);
+    bmf_comm_sum_double(t->comm, record->phase, BMF_PHASES);
+    for (int p = 0; p < BMF_PHASES; p++)
+        record->phase[p] /= bmf_comm_size(t->comm);
+    record->seconds = most[0];
+    record->updates_per_second = (double)t->shard.all_train / most[1];
+    record->merge_share = most[2] / most[0];
+}
+
+static void copy_floats(float *to, const float *from, int64_t count, int threads)
+{
+    bmf_copy_by_threads(to, from, count * (int64_t)sizeof(float), threads);
+}
+
+/* Without validation ratings the last epoch is the best one, and there is nothing to copy. */
 static void keep_best(trainer *t, const bmf_epoch_record *record)
 {
     const bmf_model *from = &t->model;
+    const int threads = (int)t->options.threads;
     bmf_model *to = &t->best;
-    memcpy(to->P, from->P, (size_t)(from->users * from->stride) * sizeof(float));
-    memcpy(to->Q, from->Q, (size_t)(from->items * from->stride) * sizeof(float));
-    memcpy(to->user_bias, from->user_bias, (size_t)from->users * sizeof(float));
-    memcpy(to->item_bias, from->item_bias, (size_t)from->items * sizeof(float));
+    t->best_epoch = record->epoch;
+    t->best_loss = record->val_mse;
+    if (t->shard.all_val == 0)
+        return;
+    copy_floats(to->P, from->P, from->users * from->stride, threads);
+    copy_floats(to->Q, from->Q, from->items * from->stride, threads);
+    copy_floats(to->user_bias, from->user_bias, from->users, threads);
+    copy_floats(to->item_bias, from->item_bias, from->items, threads);
     if (from->W) {
-        memcpy(to->W, from->W, (size_t)(from->users * from->features) * sizeof(float));
+        copy_floats(to->W, from->W, from->users * from->features, threads);
         memcpy(to->W_scale, from->W_scale, (size_t)from->users * sizeof(double));
         memcpy(to->W_norm2, from->W_norm2, (size_t)from->users * sizeof(double));
     }
-    t->best_epoch = record->epoch;
-    t->best_loss = record->val_mse;
 }
 
 /* True if the epoch is better than all before; without validation ratings the last epoch is the one to keep. */
@@ -255,7 +326,7 @@ static bool wants_stop(trainer *t, const volatile int *stop)
 }
 
 /* The loop over epochs; result->history has room for all of them. */
-static int run_epochs(trainer *t, bmf_epoch_observer observer, void *observer_context, const volatile int *stop,
+static int run_epochs(trainer *t, const bmf_train_observer *observer, const volatile int *stop,
                       bmf_train_result *result, bmf_error *err)
 {
     const bmf_train_options *o = &t->options;
@@ -264,14 +335,16 @@ static int run_epochs(trainer *t, bmf_epoch_observer observer, void *observer_co
         bmf_epoch_record *record = &result->history[number - 1];
         run_epoch(t, number, record);
         result->epochs_run = number;
-        result->seconds += record->seconds;
         if (has_diverged(t, record))
             return report_divergence(t, record, err);
         bool best = is_best(t, record);
         if (best)
             keep_best(t, record);
-        if (observer && bmf_comm_rank(t->comm) == 0)
-            observer(record, best, observer_context);
+        bmf_stopwatch_lap(&t->watch, BMF_PHASE_KEEP_BEST);
+        record_times(t, record);
+        result->seconds += record->seconds;
+        if (observer && observer->epoch && bmf_comm_rank(t->comm) == 0)
+            observer->epoch(record, best, observer->context);
         if (wants_stop(t, stop)) {
             result->stopped = BMF_STOP_SIGNAL;
             break;
@@ -283,6 +356,47 @@ static int run_epochs(trainer *t, bmf_epoch_observer observer, void *observer_co
         t->learning_rate *= o->learning_rate_decay;
     }
     return BMF_OK;
+}
+
+static int64_t content_bytes(const bmf_content_rows *rows)
+{
+    if (rows->items == 0 || rows->features == 0)
+        return 0;
+    const int64_t groups = rows->row[rows->items - 1].first + rows->row[rows->items - 1].groups;
+    return rows->items * (int64_t)sizeof *rows->row +
+           groups * BMF_CONTENT_GROUP * (int64_t)(sizeof(int32_t) + sizeof(float));
+}
+
+/* What is going to happen, with the memory of the rank that has the most to hold. Collective. */
+static void make_plan(trainer *t, bmf_train_plan *plan)
+{
+    const bmf_shard *shard = &t->shard;
+    const bmf_train_options *o = &t->options;
+    const int64_t F = t->model.features;
+    const bmf_memory_sizes sizes = {
+        .users = shard->users,
+        .train = bmf_csr_count(&shard->train.matrix),
+        .val = bmf_csr_count(&shard->val.matrix),
+        .all_val = shard->all_val,
+        .items = shard->items,
+        .stride = t->model.stride,
+        .factors = o->factors,
+        .windows = o->merges_per_epoch,
+        .threads = o->threads,
+        .copies = t->copies.count,
+        .ranks = bmf_comm_size(t->comm),
+        .W_bytes = t->model.W ? shard->users * (F * (int64_t)sizeof(float) + 2 * (int64_t)sizeof(double)) : 0,
+        .content_bytes = content_bytes(&shard->rows),
+    };
+    *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};
+    plan->memory = bmf_memory_plan_of(&sizes);
+    const double mine = (double)bmf_memory_plan_total(&plan->memory);
+    double most = mine, owner = bmf_comm_rank(t->comm);
+    bmf_comm_max_double(t->comm, &most, 1);
+    if (mine < most)
+        owner = bmf_comm_size(t->comm);
+    bmf_comm_min_double(t->comm, &owner, 1);
+    bmf_comm_broadcast(t->comm, plan, (int64_t)sizeof *plan, (int)owner);
 }
 
 static void describe_model(const trainer *t, const bmf_train_result *result, bmf_model_meta *meta)
@@ -320,11 +434,11 @@ static void describe_model(const trainer *t, const bmf_train_result *result, bmf
 }
 
 int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
-              bmf_epoch_observer observer, void *observer_context, const volatile int *stop, bmf_train_result *result,
-              bmf_error *err)
+              const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err)
 {
     trainer t = {.comm = comm, .options = *options};
     *result = (bmf_train_result){0};
+    const int64_t before = bmf_memory_now();
     int status = bmf_comm_agree(comm, bmf_train_check(options, err), err);
     if (status == BMF_OK)
         status = set_up(&t, dataset_path, err);
@@ -333,12 +447,21 @@ int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, 
         status = bmf_comm_agree(comm, result->history ? BMF_OK : BMF_ERR_MEMORY, err);
     }
     if (status == BMF_OK)
-        status = run_epochs(&t, observer, observer_context, stop, result, err);
+        make_plan(&t, &result->plan);
+    if (status == BMF_OK && observer && observer->begins && bmf_comm_rank(comm) == 0)
+        observer->begins(&result->plan, observer->context);
+    if (status == BMF_OK)
+        status = run_epochs(&t, observer, stop, result, err);
     if (status == BMF_OK) {
         describe_model(&t, result, &result->meta);
         if (model_path)
-            status = bmf_save_model(comm, model_path, &t.best, &result->meta, t.file, t.shard.feature_column,
-                                    result->history, result->epochs_run, err);
+            status = bmf_save_model(comm, model_path, t.shard.all_val > 0 ? &t.best : &t.model, &result->meta, t.file,
+                                    t.shard.feature_column, result->history, result->epochs_run, err);
+    }
+    if (status == BMF_OK) {
+        double peak = (double)(bmf_memory_peak() - before);
+        bmf_comm_max_double(comm, &peak, 1);
+        result->peak_bytes = peak > 0 ? (int64_t)peak : 0;
     }
     tear_down(&t);
     return status;

@@ -5,6 +5,7 @@
 #include "comm/comm.h"
 #include "model/model.h"
 #include "store/dataset_file.h"
+#include "train/memory_plan.h"
 
 typedef enum bmf_merge_rule {
     BMF_MERGE_SATURATING,
@@ -16,6 +17,8 @@ typedef enum bmf_merge_rule {
 
 /* "saturating", "average", "weighted", "sum". */
 const char *bmf_merge_rule_name(bmf_merge_rule rule);
+
+#define BMF_MERGES_AUTO 0
 
 typedef struct bmf_train_options {
     bmf_content_mode content;      /* BMF_CONTENT_NONE or BMF_CONTENT_CONCAT */
@@ -32,7 +35,8 @@ typedef struct bmf_train_options {
     int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
     int64_t threads;               /* ≥ 1 per rank */
     bmf_merge_rule merge;
-    int64_t merges_per_epoch; /* S ≥ 1 */
+    int64_t merges_per_epoch; /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
+    bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */
     uint64_t seed;
 } bmf_train_options;
 
@@ -41,6 +45,13 @@ bmf_train_options bmf_train_defaults(void);
 
 /* BMF_ERR_USAGE naming the first option out of its range, its value and what is allowed. Pure. */
 int bmf_train_check(const bmf_train_options *options, bmf_error *err);
+
+/* What a rank is going to do, known before the first epoch. */
+typedef struct bmf_train_plan {
+    int64_t merges_per_epoch;
+    bool copies;            /* each thread has a copy of the item side: runs repeat to the bit */
+    bmf_memory_plan memory; /* of the rank that holds the most */
+} bmf_train_plan;
 
 typedef enum bmf_stop_reason { BMF_STOP_EPOCHS, BMF_STOP_PATIENCE, BMF_STOP_SIGNAL } bmf_stop_reason;
 const char *bmf_stop_reason_name(bmf_stop_reason reason);
@@ -51,17 +62,22 @@ typedef struct bmf_train_result {
     int64_t epochs_run;
     bmf_stop_reason stopped;
     double seconds; /* all epochs, without reading and writing files */
+    bmf_train_plan plan;
+    int64_t peak_bytes; /* most memory that a rank took for training, beside what it held before it read the data */
 } bmf_train_result;
 void bmf_train_result_clear(bmf_train_result *result);
 
-/* Called on rank 0 after each epoch; best is true if this epoch is the best so far. */
-typedef void (*bmf_epoch_observer)(const bmf_epoch_record *record, bool best, void *context);
+/* What rank 0 is told. Either may be NULL. */
+typedef struct bmf_train_observer {
+    void (*begins)(const bmf_train_plan *plan, void *context);               /* before the first epoch */
+    void (*epoch)(const bmf_epoch_record *record, bool best, void *context); /* after each; is it the best so far? */
+    void *context;
+} bmf_train_observer;
 
 /* Trains on the data set at `dataset_path` and writes the best epoch to `model_path` (NULL: nowhere). Collective; the
- * same status on every rank. BMF_ERR_DIVERGED when values are no longer finite. `stop` (may be NULL) is looked at after
+ * same status on every rank. BMF_ERR_DIVERGED when values are no longer finite. `observer` and `stop` may be NULL; the latter is looked at after
  * each epoch: not 0 on any rank stops all after saving. */
 int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
-              bmf_epoch_observer observer, void *observer_context, const volatile int *stop, bmf_train_result *result,
-              bmf_error *err);
+              const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err);
 
 #endif

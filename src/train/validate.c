@@ -4,30 +4,53 @@
 
 #define BLOCK 256 /* predictions at a time, on the stack */
 
-static double squares_of_user(const bmf_model *model, const bmf_shard *shard, int64_t user)
+static double squares_of_user(const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings, int64_t user)
 {
-    const bmf_csr *val = &shard->val.matrix;
     float predicted[BLOCK];
     double squares = 0;
-    for (int64_t j = val->indptr[user], count; j < val->indptr[user + 1]; j += count) {
-        int64_t left = val->indptr[user + 1] - j;
+    for (int64_t j = ratings->indptr[user], count; j < ratings->indptr[user + 1]; j += count) {
+        int64_t left = ratings->indptr[user + 1] - j;
         count = left < BLOCK ? left : BLOCK;
-        bmf_model_predict_user(model, model->W ? &shard->rows : NULL, user, val->indices + j, count, predicted);
+        bmf_model_predict_user(model, model->W ? &shard->rows : NULL, user, ratings->indices + j, count, predicted);
         for (int64_t i = 0; i < count; i++) {
-            double e = (double)val->data[j + i] - (double)predicted[i];
+            double e = (double)ratings->data[j + i] - (double)predicted[i];
             squares += e * e;
         }
     }
     return squares;
 }
 
-double bmf_validation_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, int threads)
+/* The first user of each of `parts` parts, even in ratings: a search for where the running count gets there. */
+static int64_t first_of_part(const bmf_csr *ratings, int part, int parts)
+{
+    const int64_t target = (int64_t)((__int128)bmf_csr_count(ratings) * part / parts);
+    int64_t low = 0, high = part < parts ? ratings->rows : 0;
+    if (part == parts)
+        return ratings->rows;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (ratings->indptr[middle] < target)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
+                              int threads)
 {
     double squares = 0;
-    /* Static: the same users on the same threads, so that one thread count gives one rounding. */
-#pragma omp parallel for schedule(static) reduction(+ : squares) num_threads(threads) if (threads > 1)
-    for (int64_t u = 0; u < shard->users; u++)
-        squares += squares_of_user(model, shard, u);
+    /* In order: the parts are added up as they stand, whoever is done first. */
+#pragma omp parallel for ordered schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int part = 0; part < threads; part++) {
+        const int64_t last = first_of_part(ratings, part + 1, threads);
+        double own = 0;
+        for (int64_t u = first_of_part(ratings, part, threads); u < last; u++)
+            own += squares_of_user(model, shard, ratings, u);
+#pragma omp ordered
+        squares += own;
+    }
     bmf_comm_sum_double(comm, &squares, 1);
     return squares;
 }

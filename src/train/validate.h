@@ -1,4 +1,4 @@
-/* Validation error during training. */
+/* The error of the predictions during training, on the validation or the training ratings. */
 #ifndef BMF_TRAIN_VALIDATE_H
 #define BMF_TRAIN_VALIDATE_H
 
@@ -6,7 +6,9 @@
 #include "model/model.h"
 #include "train/shard.h"
 
-/* Σ (r − r̂)² over the validation ratings of all ranks. Collective. */
-double bmf_validation_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, int threads);
+/* Σ (r − r̂)² over `ratings` of all ranks: the shard's train or val, by threads with an even share of them. The same to the
+ * bit for the same ranks and threads. Collective. */
+double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
+                              int threads);
 
 #endif

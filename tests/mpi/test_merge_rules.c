@@ -32,7 +32,7 @@ static int train_with(bmf_comm *comm, bmf_merge_rule rule, bmf_train_result *res
     options.epochs = 120;
     options.patience = 12;
     options.merge = rule;
-    return bmf_train(comm, data, NULL, &options, NULL, NULL, NULL, result, err);
+    return bmf_train(comm, data, NULL, &options, NULL, NULL, result, err);
 }
 
 static void test_rules(void **state)

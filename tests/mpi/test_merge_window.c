@@ -57,18 +57,21 @@ static void check_rule(bmf_merge_rule rule)
     bmf_error err = BMF_ERROR_INIT;
     bmf_model model;
     bmf_merge *merge = NULL;
+    bmf_item_copies copies;
     int32_t steps[N];
     assert_all(bmf_model_create(&model, rank, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
     set_start(&model);
-    assert_all(bmf_merge_create(world, &model, rule, &merge, &err) == BMF_OK);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         steps[i] = steps_of(rank, i);
+    assert_all(bmf_item_copies_create(&model, 1, size, &copies, &err) == BMF_OK);
+    assert_all(bmf_merge_create(world, &copies, K, rule, steps, 1, 1, &merge, &err) == BMF_OK);
+    for (int i = 0; i < N; i++) {
         for (int f = 0; f < K && steps[i]; f++)
             model.Q[i * model.stride + f] += delta_of(rank, i, f);
         model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
     }
     bmf_window_sums sums = {.squares = 1e6 + rank, .P_squares = 0.25, .failed = rank == 0};
-    bmf_merge_window(merge, &model, steps, 0.003, 0.02, &sums);
+    bmf_merge_window(merge, steps, 0.003, 0.02, &sums);
     bool right = true;
     for (int i = 0; i < N; i++) {
         for (int f = 0; f < K; f++)
@@ -79,6 +82,7 @@ static void check_rule(bmf_merge_rule rule)
     assert_all(fabs(sums.squares - (size * 1e6 + size * (size - 1) / 2)) < 1e-6 * size * 1e6);
     assert_all(sums.failed == 1 && fabs(sums.P_squares - 0.25 * size) < 1e-6);
     bmf_merge_destroy(&merge);
+    bmf_item_copies_clear(&copies);
     bmf_model_clear(&model);
 }
 
@@ -104,17 +108,20 @@ static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
     bmf_error err = BMF_ERROR_INIT;
     bmf_model model;
     bmf_merge *merge = NULL;
+    bmf_item_copies copies;
     int32_t steps[N];
     assert_all(bmf_model_create(&model, 0, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
-    assert_all(bmf_merge_create(world, &model, BMF_MERGE_SATURATING, &merge, &err) == BMF_OK);
     for (int i = 0; i < N; i++)
         steps[i] = 1;
+    assert_all(bmf_item_copies_create(&model, 1, last + 1, &copies, &err) == BMF_OK);
+    assert_all(bmf_merge_create(world, &copies, K, BMF_MERGE_SATURATING, steps, 1, 1, &merge, &err) == BMF_OK);
     if (bmf_comm_rank(world) == last)
         model.Q[7 * model.stride] = NAN;
     bmf_window_sums sums = {.squares = 1};
-    bmf_merge_window(merge, &model, steps, 0.003, 0.02, &sums);
+    bmf_merge_window(merge, steps, 0.003, 0.02, &sums);
     assert_all(last == 0 || sums.failed > 0); /* one rank sees it in its own sum of squares */
     bmf_merge_destroy(&merge);
+    bmf_item_copies_clear(&copies);
     bmf_model_clear(&model);
 }
 

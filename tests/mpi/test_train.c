@@ -39,7 +39,7 @@ static bmf_train_result train_on(bmf_comm *comm, const bmf_train_options *option
 {
     bmf_train_result result;
     bmf_error err = BMF_ERROR_INIT;
-    if (bmf_train(comm, data, to, options, NULL, NULL, NULL, &result, &err) != BMF_OK && bmf_comm_rank(comm) == 0)
+    if (bmf_train(comm, data, to, options, NULL, NULL, &result, &err) != BMF_OK && bmf_comm_rank(comm) == 0)
         print_error("%s\n", err.text);
     assert_all(err.status == BMF_OK);
     return result;
@@ -149,7 +149,7 @@ static void test_more_ranks_than_users(void **state)
     options.epochs = 3;
     snprintf(tiny, sizeof tiny, "%s/tiny.h5", directory);
     write_planted(tiny, 1, 30, 20);
-    assert_all(bmf_train(world, tiny, model_path, &options, NULL, NULL, NULL, &result, &err) == BMF_OK);
+    assert_all(bmf_train(world, tiny, model_path, &options, NULL, NULL, &result, &err) == BMF_OK);
     assert_all(isfinite(result.history[2].train_mse));
     bmf_train_result_clear(&result);
 }
@@ -160,14 +160,14 @@ static void test_failures_reach_all_ranks(void **state)
     bmf_train_result result;
     bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
     bmf_error err = BMF_ERROR_INIT;
-    assert_all(bmf_train(world, "/nowhere/data.h5", NULL, &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_IO);
+    assert_all(bmf_train(world, "/nowhere/data.h5", NULL, &options, NULL, NULL, &result, &err) == BMF_ERR_IO);
     assert_all(strstr(err.text, "/nowhere/data.h5") != NULL);
     bmf_error_clear(&err);
-    assert_all(bmf_train(world, data, "/nowhere/model.h5", &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_IO);
+    assert_all(bmf_train(world, data, "/nowhere/model.h5", &options, NULL, NULL, &result, &err) == BMF_ERR_IO);
     bmf_train_result_clear(&result);
     bmf_error_clear(&err);
     options.factors = 0;
-    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_USAGE);
+    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, &result, &err) == BMF_ERR_USAGE);
     assert_all(strcmp(err.text, "--factors: 0 is out of range (allowed: 1 to 4096)") == 0);
 }
 
@@ -178,7 +178,7 @@ static void test_divergence_is_reported(void **state)
     bmf_train_options options = small_options(BMF_CONTENT_NONE);
     bmf_error err = BMF_ERROR_INIT;
     options.learning_rate = 3;
-    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, NULL, &result, &err) == BMF_ERR_DIVERGED);
+    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, &result, &err) == BMF_ERR_DIVERGED);
     assert_all(strstr(err.text, "training diverged in epoch ") == err.text);
     bmf_train_result_clear(&result);
 }
@@ -190,7 +190,7 @@ static void test_stops_when_any_rank_wants_to(void **state)
     bmf_train_result result;
     bmf_train_options options = small_options(BMF_CONTENT_NONE);
     bmf_error err = BMF_ERROR_INIT;
-    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, &stop, &result, &err) == BMF_OK);
+    assert_all(bmf_train(world, data, NULL, &options, NULL, &stop, &result, &err) == BMF_OK);
     assert_all(result.stopped == BMF_STOP_SIGNAL && result.epochs_run == 1);
     bmf_train_result_clear(&result);
 }

@@ -1,2 +1,3 @@
 bmf_unit_test(test_merge_coefficients SOURCES test_merge_coefficients.c LINK bmf_train)
 bmf_unit_test(test_partition SOURCES test_partition.c LINK bmf_train)
+bmf_unit_test(test_epoch_parts SOURCES test_epoch_parts.c LINK bmf_train)

@@ -1,0 +1,75 @@
+#include "train/memory_plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "train/epoch.h"
+#include "train/merge.h"
+
+#define RATING_BYTES 8
+
+const char *bmf_memory_part_name(bmf_memory_part part)
+{
+    static const char *const names[BMF_MEMORY_PARTS] = {"ratings", "validation", "parameters", "best",
+                                                        "content", "merge",      "order"};
+    return names[part];
+}
+
+/* Of the order: two positions, a key and up to two buckets for each user; counts of steps. */
+static int64_t order_bytes(const bmf_memory_sizes *s)
+{
+    const int64_t of_users = s->users * (int64_t)(4 * sizeof(int32_t) + sizeof(uint64_t));
+    const int64_t windows = bmf_epoch_keeps_steps(s->windows, s->threads, s->items, s->train) ? s->windows : 1;
+    const int64_t counts = s->windows > 1 || s->copies > 1 ? windows * s->threads : 0;
+    return of_users + (counts + 1) * s->items * (int64_t)sizeof(int32_t);
+}
+
+bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
+{
+    const int64_t word = (int64_t)sizeof(float), item_side = word * s->items * (s->stride + 1);
+    const int64_t parameters = word * s->users * (s->stride + 1) + item_side + s->W_bytes;
+    const bool merges = s->copies > 1 || s->ranks > 1;
+    bmf_memory_plan plan = {{
+        [BMF_MEMORY_RATINGS] = RATING_BYTES * (s->train + s->users + 1),
+        [BMF_MEMORY_VALIDATION] = RATING_BYTES * (s->val + s->users + 1),
+        [BMF_MEMORY_PARAMETERS] = parameters,
+        [BMF_MEMORY_BEST] = s->all_val > 0 ? parameters : 0,
+        [BMF_MEMORY_CONTENT] = s->content_bytes,
+        /* the first copy is the model's own; the start of the window makes up for it */
+        [BMF_MEMORY_MERGE] = merges ? s->copies * item_side + bmf_merge_bytes(s->items, s->factors) : 0,
+        [BMF_MEMORY_ORDER] = order_bytes(s),
+    }};
+    return plan;
+}
+
+int64_t bmf_memory_plan_total(const bmf_memory_plan *plan)
+{
+    int64_t total = 0;
+    for (int part = 0; part < BMF_MEMORY_PARTS; part++)
+        total += plan->bytes[part];
+    return total;
+}
+
+/* A line "NAME:  1234 kB" of /proc/self/status, in bytes. */
+static int64_t status_bytes(const char *name)
+{
+    char line[256];
+    long long kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0 && sscanf(line + strlen(name), ": %lld kB", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return (int64_t)kib * 1024;
+}
+
+int64_t bmf_memory_peak(void)
+{
+    return status_bytes("VmHWM");
+}
+
+int64_t bmf_memory_now(void)
+{
+    return status_bytes("VmRSS");
+}

@@ -1,0 +1,43 @@
+/* The memory that training will hold on a rank, by parts. */
+#ifndef BMF_TRAIN_MEMORY_PLAN_H
+#define BMF_TRAIN_MEMORY_PLAN_H
+
+#include <stdint.h>
+
+typedef enum bmf_memory_part {
+    BMF_MEMORY_RATINGS,    /* training ratings, 8 B each, and where a user's begin */
+    BMF_MEMORY_VALIDATION, /* the same for validation ratings */
+    BMF_MEMORY_PARAMETERS, /* P, Q, biases and W */
+    BMF_MEMORY_BEST,       /* all of them once more, as of the best epoch: only with validation ratings */
+    BMF_MEMORY_CONTENT,    /* content rows, and where W meets them */
+    BMF_MEMORY_MERGE,      /* copies of the item side and the merge's buffers */
+    BMF_MEMORY_ORDER,      /* the order of the users and the counts of steps */
+    BMF_MEMORY_PARTS
+} bmf_memory_part;
+
+/* "ratings", "validation", "parameters", "best", "content", "merge", "order". */
+const char *bmf_memory_part_name(bmf_memory_part part);
+
+typedef struct bmf_memory_sizes {
+    int64_t users, train, val; /* of the rank */
+    int64_t items, stride;
+    int64_t factors, windows, threads;
+    int64_t copies; /* of the item side, by threads */
+    int ranks;
+    int64_t W_bytes, content_bytes; /* 0 without content */
+    int64_t all_val;
+} bmf_memory_sizes;
+
+typedef struct bmf_memory_plan {
+    int64_t bytes[BMF_MEMORY_PARTS];
+} bmf_memory_plan;
+
+/* Pure. */
+bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *sizes);
+int64_t bmf_memory_plan_total(const bmf_memory_plan *plan);
+
+/* The largest resident size so far and the present one, from the system; 0 where it does not tell. */
+int64_t bmf_memory_peak(void);
+int64_t bmf_memory_now(void);
+
+#endif
