@@ -362,9 +362,8 @@ static int64_t content_bytes(const bmf_content_rows *rows)
 {
     if (rows->items == 0 || rows->features == 0)
         return 0;
-    const int64_t groups = rows->row[rows->items - 1].first + rows->row[rows->items - 1].groups;
-    return rows->items * (int64_t)sizeof *rows->row +
-           groups * BMF_CONTENT_GROUP * (int64_t)(sizeof(int32_t) + sizeof(float));
+    const int64_t rest = (int64_t)rows->row[rows->items - 1].rest + rows->row[rows->items - 1].more;
+    return rows->items * (int64_t)sizeof *rows->row + rest * (int64_t)(sizeof(int32_t) + sizeof(float));
 }
 
 /* What is going to happen, with the memory of the rank that has the most to hold. Collective. */

@@ -37,8 +37,9 @@ typedef struct lineup {
     const bmf_shard *shard;
     const bmf_model *model;
     int threads;
-    bmf_epoch *epoch;     /* one window: a whole epoch */
-    bmf_epoch *reference; /* windows of REFERENCE_UPDATES */
+    bmf_item_copies copies; /* as training would have them; nothing is merged here */
+    bmf_epoch *epoch;       /* one window: a whole epoch */
+    bmf_epoch *reference;   /* windows of REFERENCE_UPDATES */
     int64_t reference_windows, passes, cached_passes;
     double updates[CONTENDERS]; /* of a round */
     bench_samples samples[CONTENDERS];
@@ -76,13 +77,14 @@ static int64_t most_threads(const settings *s)
 
 /* Sweeps the first window of `epoch`, one after the other in several orders, and returns the seconds; the users' order is
  * made before. */
-static double time_sweep(bmf_epoch *epoch, const bmf_kernel *kernel, bmf_sweep sweep, int64_t passes)
+static double time_sweep(bmf_epoch *epoch, const bmf_kernel *kernel, bmf_sweep sweep, const bmf_item_copies *copies,
+                         int64_t passes)
 {
     bmf_epoch_begin(epoch, sweep.order_key);
     double start = bmf_clock_seconds();
     for (int64_t pass = 0; pass < passes; pass++) {
         sweep.order_key = bmf_rng_subkey(sweep.order_key, (uint64_t)pass);
-        bmf_epoch_sweep(epoch, kernel, &sweep, 0);
+        bmf_epoch_sweep(epoch, kernel, &sweep, copies, 0);
     }
     return bmf_clock_seconds() - start;
 }
@@ -98,17 +100,19 @@ static double time_cached(cached *of_thread, const lineup *l, const bmf_kernel *
         for (int64_t pass = 0; pass < l->cached_passes; pass++) {
             uint64_t order = round * (uint64_t)l->cached_passes + (uint64_t)pass;
             bmf_sweep sweep = bench_sweep(&of_thread[t].shard, &of_thread[t].model, false, order);
-            bmf_epoch_sweep(of_thread[t].epoch, kernel, &sweep, 0);
+            bmf_item_side side = {of_thread[t].model.Q, of_thread[t].model.item_bias};
+            const bmf_item_copies own = {.count = 1, .copy = &side};
+            bmf_epoch_sweep(of_thread[t].epoch, kernel, &sweep, &own, 0);
         }
     return bmf_clock_seconds() - start;
 }
 
 /* Updates in the window that the reference swept: whole users, so a little more or less than its share. */
-static double window_updates(bmf_epoch *epoch, int64_t items)
+static double window_updates(bmf_epoch *epoch, const bmf_item_copies *copies)
 {
     const int32_t *steps = bmf_epoch_steps(epoch, 0);
     double updates = 0;
-    for (int64_t i = 0; i < items; i++)
+    for (int64_t i = 0; i < copies->count * copies->items; i++)
         updates += steps[i];
     return updates;
 }
@@ -121,10 +125,10 @@ static void run_contender(bench *b, int data, lineup *l, contender c, uint64_t r
     if (c == CACHED) {
         seconds = time_cached(b->cached[data], l, &b->plain, round);
     } else if (c == REFERENCE) {
-        seconds = time_sweep(l->reference, &b->reference, sweep, 1);
-        seconds *= l->updates[REFERENCE] / window_updates(l->reference, l->shard->items);
+        seconds = time_sweep(l->reference, &b->reference, sweep, &l->copies, 1);
+        seconds *= l->updates[REFERENCE] / window_updates(l->reference, &l->copies);
     } else {
-        seconds = time_sweep(l->epoch, c == CONCAT ? &b->concat : &b->plain, sweep, l->passes);
+        seconds = time_sweep(l->epoch, c == CONCAT ? &b->concat : &b->plain, sweep, &l->copies, l->passes);
     }
     bench_add(&l->samples[c], seconds);
 }
@@ -142,14 +146,18 @@ static int start_lineup(bench *b, int data, lineup *l, int64_t threads, bmf_erro
     l->updates[FAST] = l->updates[CONCAT] = all * (double)l->passes;
     l->updates[REFERENCE] = all / (double)l->reference_windows;
     l->updates[CACHED] = (double)(l->cached_passes * cached_updates);
-    int status = bmf_epoch_create(l->shard, 1, threads, &l->epoch, err);
+    const int64_t copies = bmf_item_copies_wanted(threads, l->shard->items, l->model->stride, l->shard->all_train);
+    int status = bmf_item_copies_create(l->model, copies, 1, &l->copies, err);
     if (status == BMF_OK)
-        status = bmf_epoch_create(l->shard, l->reference_windows, threads, &l->reference, err);
+        status = bmf_epoch_create(l->shard, 1, threads, copies, 1, &l->epoch, err);
+    if (status == BMF_OK)
+        status = bmf_epoch_create(l->shard, l->reference_windows, threads, copies, 1, &l->reference, err);
     return status;
 }
 
 static void end_lineup(lineup *l)
 {
+    bmf_item_copies_clear(&l->copies);
     bmf_epoch_destroy(&l->epoch);
     bmf_epoch_destroy(&l->reference);
 }
@@ -293,7 +301,7 @@ static int load(bench *b, bmf_comm *comm, bmf_error *err)
             cached *of_thread = &b->cached[d][t];
             status = bench_cached(&b->shard[d], (uint64_t)t, &of_thread->shard, err);
             if (status == BMF_OK)
-                status = bmf_epoch_create(&of_thread->shard, 1, 1, &of_thread->epoch, err);
+                status = bmf_epoch_create(&of_thread->shard, 1, 1, 1, 1, &of_thread->epoch, err);
         }
     }
     return status;

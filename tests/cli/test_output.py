@@ -23,6 +23,30 @@ class Outputs(CommandTest):
         quiet = self.succeed("train", self.dir / "data.h5", "-o", self.dir / "m.h5", "--epochs", 2, "--quiet")
         self.assertEqual((quiet.stdout, quiet.stderr), ("", ""))
 
+    def test_what_a_run_says_of_itself(self):
+        """Merges chosen, memory predicted and taken, the phases of every epoch."""
+        data, log, out = self.make_dataset(), self.dir / "log", self.dir / "out.json"
+        result = self.succeed("train", data, "-o", self.dir / "m.h5", "--epochs", 2, "--merges-per-epoch", "auto",
+                              "--threads", 2, "--content", "none", "--exact-train-loss", "--log-json", log, "--json", out)
+        self.assertIn("merges per epoch: 1; memory of training, MiB on a rank: ", result.stderr)
+        self.assertIn("memory of training: at most ", result.stderr)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual(len(lines), 2)
+        for line in lines:
+            self.assertEqual(list(line["phase"]), ["order", "sweep", "wait", "merge", "loss", "validation", "keep_best"])
+            self.assertAlmostEqual(sum(line["phase"].values()), line["seconds"], delta=0.01 * line["seconds"])
+        memory = lines[0]["memory"]
+        self.assertEqual(memory["total"], sum(size for part, size in memory.items() if part != "total"))
+        told = json.loads(out.read_text())
+        self.assertEqual(told["memory"], memory)
+        self.assertGreater(told["peak_bytes"], 0)
+        self.assertEqual(told["options"]["merges_per_epoch"], 1)
+        message = self.fail_with(USAGE, "train", data, "-o", self.dir / "m.h5", "--merges-per-epoch", "often")
+        self.assertEqual(message, 'blendmf train: --merges-per-epoch: "often" is not a whole number '
+                                  "(allowed: auto or 1 to 100000)")
+        message = self.fail_with(USAGE, "train", data, "-o", self.dir / "m.h5", "--merges-per-epoch", 0)
+        self.assertIn("is out of range (allowed: auto or 1 to 100000)", message)
+
     def test_existing_files_are_replaced(self):
         data, result = self.make_dataset(), self.dir / "result.json"
         self.make_model(data)

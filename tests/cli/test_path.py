@@ -80,6 +80,7 @@ class WholePath(CommandTest):
         self.assertEqual(summary["options"]["ranks"], 2)
         logged = [json.loads(line) for line in (self.dir / "epochs.jsonl").read_text().splitlines()]
         best_so_far = [record.pop("best") for record in logged]
+        self.assertEqual(logged[0].pop("memory"), summary["memory"])
         self.assertEqual(logged, summary["history"])
         self.assertEqual(max(i for i, best in enumerate(best_so_far) if best) + 1, summary["best_epoch"])
         self.assertIn("2 ranks x 1 thread, content concat, 4 factors", result.stderr)

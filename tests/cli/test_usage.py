@@ -11,7 +11,7 @@ OPTIONS = {
               "quiet", "help"],
     "train": ["output", "content", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
               "bias-regularization", "content-regularization", "content-weight", "init-std", "clip", "patience", "threads",
-              "merge", "merges-per-epoch", "seed", "log-json", "json", "quiet", "help"],
+              "merge", "merges-per-epoch", "exact-train-loss", "seed", "log-json", "json", "quiet", "help"],
     "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "json", "quiet", "help"],
     "info": ["json", "quiet", "help"],
 }

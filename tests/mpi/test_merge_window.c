@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "train/merge.h"
+#include "train/touched.h"
 
 #define N 41
 #define K 5
@@ -93,6 +94,77 @@ static void test_every_rule(void **state)
         check_rule((bmf_merge_rule)rule);
 }
 
+/* Two threads with copies on every rank merge as twice as many ranks would: the copies of rank r act as ranks 2r and 2r + 1. */
+static void test_copies_of_threads_count_as_ranks(void **state)
+{
+    (void)state;
+    const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
+    bmf_error err = BMF_ERROR_INIT;
+    for (int rule = 0; rule < BMF_MERGE_RULES; rule++) {
+        bmf_model model;
+        bmf_item_copies copies;
+        bmf_merge *merge = NULL;
+        int32_t steps[2 * N], all[N];
+        assert_all(bmf_model_create(&model, rank, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
+        set_start(&model);
+        for (int i = 0; i < N; i++) {
+            steps[i] = steps_of(2 * rank, i);
+            steps[N + i] = steps_of(2 * rank + 1, i);
+            all[i] = steps[i] + steps[N + i];
+        }
+        assert_all(bmf_item_copies_create(&model, 2, size, &copies, &err) == BMF_OK);
+        assert_all(bmf_merge_create(world, &copies, K, (bmf_merge_rule)rule, all, 1, 2, &merge, &err) == BMF_OK);
+        for (int c = 0; c < 2; c++)
+            for (int i = 0; i < N; i++) {
+                for (int f = 0; f < K && steps[c * N + i]; f++)
+                    copies.copy[c].Q[i * model.stride + f] += delta_of(2 * rank + c, i, f);
+                copies.copy[c].bias[i] += steps[c * N + i] ? delta_of(2 * rank + c, i, K) : 0;
+            }
+        bmf_window_sums sums = {.squares = 1};
+        bmf_merge_window(merge, steps, 0.003, 0.02, &sums);
+        bmf_item_copies_begin(&copies, 1);
+        bool right = sums.squares == size && sums.failed == 0;
+        for (int c = 0; c < 2; c++)
+            for (int i = 0; i < N; i++) {
+                for (int f = 0; f < K; f++)
+                    right &= fabs((double)copies.copy[c].Q[i * model.stride + f] -
+                                  wanted_value((bmf_merge_rule)rule, 2 * size, i, f, 0.003)) < 1e-6;
+                right &= fabs((double)copies.copy[c].bias[i] -
+                              wanted_value((bmf_merge_rule)rule, 2 * size, i, K, 0.02)) < 1e-6;
+            }
+        assert_all(right);
+        bmf_merge_destroy(&merge);
+        bmf_item_copies_clear(&copies);
+        bmf_model_clear(&model);
+    }
+}
+
+/* Items that no rank touches in a window stay out of it, whichever windows they come in. */
+static void test_rows_agreed_on_for_each_window(void **state)
+{
+    (void)state;
+    const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_touched touched;
+    int32_t steps[N];
+    for (int i = 0; i < N; i++)
+        steps[i] = i % 5 != 0; /* one rating on each rank */
+    assert_all(bmf_touched_create(world, steps, N, 100, &touched, &err) == BMF_OK);
+    assert_all(touched.each_window && touched.count == N - (N + 4) / 5 && touched.most_steps == size);
+    for (int i = 0; i < N; i++)
+        steps[i] = i == rank || i == 30 + rank;
+    bmf_touched_agree(&touched, world, steps, 1);
+    bool right = touched.count == 2 * size;
+    for (int r = 0; r < size && right; r++)
+        right = touched.row[r] == r && touched.row[size + r] == 30 + r;
+    assert_all(right);
+    bmf_touched_clear(&touched);
+    assert_all(bmf_touched_create(world, steps, N, 1, &touched, &err) == BMF_OK);
+    bmf_touched_agree(&touched, world, NULL, 1); /* one window: the rows of the epoch, and no message */
+    assert_all(!touched.each_window && touched.count == 2 * size);
+    bmf_touched_clear(&touched);
+}
+
 static void test_rules_in_small_messages(void **state)
 {
     (void)state;
@@ -129,6 +201,8 @@ static int run(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_rule),
+        cmocka_unit_test(test_copies_of_threads_count_as_ranks),
+        cmocka_unit_test(test_rows_agreed_on_for_each_window),
         cmocka_unit_test(test_rules_in_small_messages),
         cmocka_unit_test(test_a_value_that_is_not_finite_is_seen_by_all),
     };

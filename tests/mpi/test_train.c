@@ -75,6 +75,47 @@ static void test_same_seed_same_result(void **state)
     bmf_train_result_clear(&c);
 }
 
+/* Threads with item sides of their own meet only at the merge. */
+static void test_threads_repeat_to_the_bit(void **state)
+{
+    (void)state;
+    for (int64_t windows = 1; windows <= 3; windows += 2) {
+        bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
+        options.epochs = 4;
+        options.threads = 3;
+        options.merges_per_epoch = windows;
+        bmf_train_result a = train_on(world, &options, NULL), b = train_on(world, &options, NULL);
+        assert_all(a.plan.copies && a.plan.merges_per_epoch == windows);
+        for (int e = 0; e < 4; e++)
+            assert_all(a.history[e].val_mse == b.history[e].val_mse &&
+                       a.history[e].train_mse == b.history[e].train_mse);
+        bmf_train_result_clear(&a);
+        bmf_train_result_clear(&b);
+    }
+}
+
+static void test_phases_and_merges_are_recorded(void **state)
+{
+    (void)state;
+    bmf_train_options options = small_options(BMF_CONTENT_NONE);
+    options.epochs = 3;
+    options.merges_per_epoch = BMF_MERGES_AUTO;
+    bmf_train_result result = train_on(world, &options, NULL);
+    assert_all(result.meta.merges_per_epoch == 1 && result.plan.merges_per_epoch == 1);
+    for (int e = 0; e < 3; e++) {
+        double sum = 0;
+        for (int p = 0; p < BMF_PHASES; p++) {
+            assert_all(result.history[e].phase[p] >= 0);
+            sum += result.history[e].phase[p];
+        }
+        assert_all(result.history[e].phase[BMF_PHASE_SWEEP] > 0);
+        assert_all(sum <= result.history[e].seconds * (1 + 1e-9)); /* a mean against the slowest */
+        assert_all(bmf_comm_size(world) == 1 || result.history[e].merge_share > 0);
+    }
+    assert_all(bmf_memory_plan_total(&result.plan.memory) > 8 * 24000 / 2 / bmf_comm_size(world));
+    bmf_train_result_clear(&result);
+}
+
 static void test_agrees_with_one_rank(void **state)
 {
     (void)state;
@@ -98,8 +139,8 @@ static void test_agrees_with_one_rank(void **state)
     bmf_comm_release(&alone);
 }
 
-/* Σ (r − r̂)² over the validation ratings by the plain prediction, from the files alone. */
-static double val_rmse_of_file(bmf_error *err)
+/* The root mean square of r − r̂ over a split by the plain prediction, from the files alone. */
+static double rmse_of_file(bmf_split split, bmf_error *err)
 {
     bmf_dataset dataset = {0};
     bmf_model_file *file = NULL;
@@ -110,7 +151,7 @@ static double val_rmse_of_file(bmf_error *err)
         bmf_model_load(file, 0, bmf_model_file_meta(file)->users, &model, err) == BMF_OK &&
         bmf_content_scaled(&dataset.content.matrix, bmf_model_file_meta(file)->content_weight, &content, err) ==
             BMF_OK) {
-        const bmf_csr *val = &dataset.split[BMF_VAL].matrix;
+        const bmf_csr *val = &dataset.split[split].matrix;
         for (int64_t u = 0; u < val->rows; u++)
             for (int64_t j = val->indptr[u]; j < val->indptr[u + 1]; j++) {
                 double e = (double)val->data[j] - bmf_model_predict(&model, &content, u, val->indices[j]);
@@ -132,10 +173,31 @@ static void test_file_holds_the_best_epoch(void **state)
         bmf_train_options options = small_options((bmf_content_mode)mode);
         bmf_train_result result = train_on(world, &options, model_path);
         bmf_error err = BMF_ERROR_INIT;
-        double rmse = bmf_comm_rank(world) == 0 ? val_rmse_of_file(&err) : result.meta.val_rmse;
+        double rmse = bmf_comm_rank(world) == 0 ? rmse_of_file(BMF_VAL, &err) : result.meta.val_rmse;
         assert_all(err.status == BMF_OK);
         assert_all(fabs(rmse - result.meta.val_rmse) < 1e-5);
         bmf_train_result_clear(&result);
+    }
+}
+
+/* The loss of the parameters that were written, and nothing else changed by asking for it. */
+static void test_exact_train_loss(void **state)
+{
+    (void)state;
+    for (int64_t threads = 1; threads <= 2; threads++) {
+        bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
+        bmf_error err = BMF_ERROR_INIT;
+        options.epochs = 3;
+        options.threads = threads;
+        bmf_train_result plain = train_on(world, &options, NULL);
+        options.exact_train_loss = true;
+        bmf_train_result exact = train_on(world, &options, model_path);
+        assert_all(exact.meta.best_epoch == 3 && exact.history[2].val_mse == plain.history[2].val_mse);
+        assert_all(exact.history[2].train_rmse < plain.history[2].train_rmse);
+        double rmse = bmf_comm_rank(world) == 0 ? rmse_of_file(BMF_TRAIN, &err) : exact.history[2].train_rmse;
+        assert_all(err.status == BMF_OK && fabs(rmse - exact.history[2].train_rmse) < 1e-5);
+        bmf_train_result_clear(&plain);
+        bmf_train_result_clear(&exact);
     }
 }
 
@@ -200,6 +262,9 @@ static int run(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_same_seed_same_result),
+        cmocka_unit_test(test_threads_repeat_to_the_bit),
+        cmocka_unit_test(test_phases_and_merges_are_recorded),
+        cmocka_unit_test(test_exact_train_loss),
         cmocka_unit_test(test_agrees_with_one_rank),
         cmocka_unit_test(test_file_holds_the_best_epoch),
         cmocka_unit_test(test_more_ranks_than_users),
