@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 const char *bmf_status_text(int status)
 {
 #define BMF_STATUS_CASE(name, value, text)                                                                             \
@@ -22,10 +24,12 @@ int bmf_fail(bmf_error *err, int status, const char *format, ...)
     if (!err)
         return status;
     if (err->status == BMF_OK) {
+        char text[BMF_ERROR_TEXT];
         va_list args;
         va_start(args, format);
-        vsnprintf(err->text, sizeof err->text, format, args);
+        vsnprintf(text, sizeof text, format, args);
         va_end(args);
+        bmf_printable(text, NULL, err->text, sizeof err->text);
         err->status = status;
     }
     return err->status;
@@ -35,11 +39,12 @@ int bmf_context(bmf_error *err, const char *format, ...)
 {
     if (!err || err->status == BMF_OK)
         return err ? err->status : BMF_OK;
-    char text[BMF_ERROR_TEXT], tail[BMF_ERROR_TEXT];
+    char raw[BMF_ERROR_TEXT], text[BMF_ERROR_TEXT], tail[BMF_ERROR_TEXT];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    bmf_printable(raw, NULL, text, sizeof text);
     memcpy(tail, err->text, sizeof tail);
     size_t head = strlen(text);
     size_t room = sizeof err->text - 1;

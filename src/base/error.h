@@ -8,7 +8,7 @@
 
 typedef struct bmf_error {
     int status;                /* BMF_OK while nothing was reported */
-    char text[BMF_ERROR_TEXT]; /* names the thing, the value, what is allowed; cut at the buffer's end */
+    char text[BMF_ERROR_TEXT]; /* names the thing, the value, what is allowed; fit to print; cut at the end */
 } bmf_error;
 
 #define BMF_ERROR_INIT                                                                                                 \

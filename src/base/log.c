@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/printable.h"
+
 static bmf_log_level log_level = BMF_LOG_NORMAL;
 
 void bmf_log_set_level(bmf_log_level level)
@@ -13,8 +15,9 @@ void bmf_log_set_level(bmf_log_level level)
 /* One fprintf a line, so that the lines of several processes do not mix. */
 static void __attribute__((format(printf, 2, 0))) print_line(const char *prefix, const char *format, va_list args)
 {
-    char text[2048];
-    vsnprintf(text, sizeof text, format, args);
+    char raw[2048], text[2048];
+    vsnprintf(raw, sizeof raw, format, args);
+    bmf_printable(raw, NULL, text, sizeof text);
     fprintf(stderr, "blendmf: %s%s\n", prefix, text);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/epochs.h"
 #include "cli/paths.h"
@@ -62,11 +63,12 @@ static void print_line(bmf_output *output, const char *name, const char *format,
 
 static void print_line(bmf_output *output, const char *name, const char *format, ...)
 {
-    char text[512];
+    char raw[512], text[sizeof raw];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    bmf_printable(raw, NULL, text, sizeof text); /* a name in the file shall not begin a line of its own */
     bmf_output_print(output, "%-18s%s\n", name, text);
 }
 

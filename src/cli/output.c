@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include "cli/paths.h"
+
+#define LONGEST_PRINT 16384 /* bytes; more is cut off */
 
 /* Keeps the first failure of stdout; one of stderr has nobody to be told. */
 static void note_failure(bmf_output *output, FILE *stream)
@@ -20,11 +23,14 @@ void bmf_output_print(bmf_output *output, const char *format, ...)
 {
     if (!output->text)
         return;
+    char raw[LONGEST_PRINT], text[LONGEST_PRINT];
     va_list args;
     va_start(args, format);
-    if (vfprintf(output->text, format, args) < 0)
-        note_failure(output, output->text);
+    vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    bmf_printable(raw, "\n\t", text, sizeof text); /* names from files and paths may hold anything */
+    if (fputs(text, output->text) == EOF)
+        note_failure(output, output->text);
 }
 
 void bmf_output_flush(bmf_output *output)

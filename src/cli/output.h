@@ -14,7 +14,7 @@ typedef struct bmf_output {
     int error;  /* errno of the first failed write to stdout; 0 */
 } bmf_output;
 
-/* Prints for people. */
+/* Prints for people, a line or so at a time. Control characters other than tab and line end are shown as \xNN. */
 void bmf_output_print(bmf_output *output, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Brings what was printed to its reader now. */

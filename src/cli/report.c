@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "base/printable.h"
 #include "cli/paths.h"
 #include "store/dataset_file.h"
 
@@ -66,14 +67,25 @@ static void print_table(bmf_output *output, const bmf_dataset_report *report)
     bmf_output_print(output, "\n");
 }
 
+/* Texts in a file shall not begin lines of their own. */
+static bmf_import_record printable(const bmf_import_record *record)
+{
+    bmf_import_record out = *record;
+    bmf_printable(record->source, NULL, out.source, sizeof out.source);
+    bmf_printable(record->format, NULL, out.format, sizeof out.format);
+    bmf_printable(record->split, NULL, out.split, sizeof out.split);
+    bmf_printable(record->duplicates, NULL, out.duplicates, sizeof out.duplicates);
+    return out;
+}
+
 void bmf_import_record_print(bmf_output *output, const bmf_import_record *record)
 {
-    bmf_output_print(output, "%-18s%s (%s)\n", "source", record->source, record->format);
-    bmf_output_print(output, "%-18s%s %g,%g,%g, cold items %g, seed %" PRId64 "\n", "split", record->split,
+    bmf_import_record text = printable(record);
+    bmf_output_print(output, "%-18s%s (%s)\n", "source", text.source, text.format);
+    bmf_output_print(output, "%-18s%s %g,%g,%g, cold items %g, seed %" PRId64 "\n", "split", text.split,
                      record->split_ratio[BMF_TRAIN], record->split_ratio[BMF_VAL], record->split_ratio[BMF_TEST],
                      record->cold_items, record->seed);
-    bmf_output_print(output, "%-18s%" PRId64 " (kept: %s)\n", "duplicates", record->duplicate_ratings,
-                     record->duplicates);
+    bmf_output_print(output, "%-18s%" PRId64 " (kept: %s)\n", "duplicates", record->duplicate_ratings, text.duplicates);
     bmf_output_print(output, "%-18s%" PRId64 "\n", "bad lines skipped", record->bad_lines);
     bmf_output_print(output, "%-18s%" PRId64 "\n", "unknown tags", record->unknown_tags);
 }

@@ -45,7 +45,7 @@ static int open_temporary(bmf_atomic_file *file, bmf_error *err)
         return BMF_ERR_MEMORY;
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
         snprintf(file->temporary, room, "%s.part-%ld-%d", file->target, (long)getpid(), attempt);
-        file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (file->fd >= 0)
             return BMF_OK;
         if (errno != EEXIST)

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "base/printable.h"
 #include "base/rng.h"
 #include "base/strings.h"
 
@@ -164,6 +165,37 @@ static void test_strings(void **state)
     bmf_strings_clear(&list);
 }
 
+static void test_text_is_made_printable(void **state)
+{
+    static const struct {
+        const char *text, *keep, *shown;
+    } cases[] = {{"plain \xc3\xa9 \xf0\x9f\x8e\xac", NULL, "plain \xc3\xa9 \xf0\x9f\x8e\xac"},
+                 {"\x1b[2Ja\nb\x7f", NULL, "\\x1b[2Ja\\x0ab\\x7f"},
+                 {"a\n\rb", "\n", "a\n\\x0db"},
+                 {"\xc2\x9b"
+                  "2J",
+                  NULL, "\\xc2\\x9b2J"},
+                 {"\xe2\x80\xaez", NULL, "\\xe2\\x80\\xaez"},
+                 {"\xff\xc3", NULL, "\\xff\\xc3"},
+                 {"\xed\xa0\x80", NULL, "\\xed\\xa0\\x80"},
+                 {"\xc0\x8a", NULL, "\\xc0\\x8a"},
+                 {"again \\x1b", NULL, "again \\x1b"}};
+    char out[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bmf_printable(cases[i].text, cases[i].keep, out, sizeof out);
+        assert_string_equal(out, cases[i].shown);
+    }
+    bmf_printable("ab\xc3\xa9", NULL, out, 4);
+    assert_string_equal(out, "ab");
+    bmf_printable("a\n", NULL, out, 5);
+    assert_string_equal(out, "a");
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_fail(&err, BMF_ERR_INPUT, "item \"%s\"", "\x1b]0;x\x07");
+    bmf_context(&err, "%s", "a\nb.csv");
+    assert_string_equal(err.text, "a\\x0ab.csv: item \"\\x1b]0;x\\x07\"");
+}
+
 static void test_base_names(void **state)
 {
     (void)state;
@@ -184,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_random_numbers),
         cmocka_unit_test(test_allocation),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_text_is_made_printable),
         cmocka_unit_test(test_base_names),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL) ? 1 : 0;
