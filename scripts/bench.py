@@ -189,7 +189,7 @@ class Bench:
         self.say("content")
         plain, concat, failed = [], {}, {}
         options = ["--factors", 32]
-        memory = available_bytes() * 2 // 3
+        memory = available_bytes() // 2
         for _ in range(self.rounds):
             records, _ = self.trained(self.content_data(self.sizes["content_features"][0]), 1, 1,
                                       [*options, "--content", "none"])

@@ -109,7 +109,8 @@ def large(result):
     body = [[c["threads"], cell(c["main_nanoseconds"], 1), cell(c["large_nanoseconds"], 1), cell(c["ratio"]),
              " / ".join(f"{100 * s:.0f} %" for s in c["in_l2_share"]), pair(c["to_in_cache"]), pair(c["row_nanoseconds"], 1),
              pair(c["small_page_nanoseconds"], 1)] for c in found["cost"]]
-    rows = [[r["data"].removesuffix(".h5"), r["rows"], r["pages"], megabytes(r["bytes"]), cell(r["read_nanoseconds"], 1),
+    rows = [[r["data"].removesuffix(".h5"), r["rows"], r["pages"], megabytes(r["bytes"]),
+             megabytes(r["huge_bytes"]) if r["huge_bytes"] >= 0 else "-", cell(r["read_nanoseconds"], 1),
              cell(r["read_gigabytes_per_second"], 1), cell(r["update_nanoseconds"], 1),
              cell(r["update_gigabytes_per_second"], 1)] for r in found["rows"]]
     return (f"**Large**: an update at k {found['factors']}, {sizes['large.h5']} ratings against {sizes['main.h5']}. *In L2* and "
@@ -118,7 +119,7 @@ def large(result):
             f"small ones (what address translation would cost).\n\n{table_of(head, body)}\n\n"
             "Rows of Q, one thread, fetched ahead: in the order of the ratings, at random among all, and at random among as "
             "many as fit into half of L2.\n\n"
-            + table_of(["data", "rows", "pages", "Q MB", "read ns", "read GB/s", "update ns", "update GB/s"], rows))
+            + table_of(["data", "rows", "pages", "Q MB", "in 2 MiB pages", "read ns", "read GB/s", "update ns", "update GB/s"], rows))
 
 
 def pair(values, digits=2):
@@ -133,7 +134,7 @@ def table(part, result):
 def warnings(result):
     """The last lines: on which machine, and what not to trust."""
     machine = result["machine"]
-    text = f"{machine['processor']}, {machine['cores']} cores; medians of {result['rounds']} rounds."
+    text = f"{machine['processor']}, {machine['cores']} cores; medians of {result['rounds']} round(s), memory of one run."
     if result["warnings"]:
         text += "\n\nTo know (spread: distance of the quartiles relative to the median): " + "; ".join(
             result["warnings"]) + "."

@@ -35,6 +35,7 @@ typedef struct rows {
     int64_t items, stride, count; /* visits in a sequence */
     int32_t *sequence[CHOICES];   /* (count) */
     float *Q[PAGES];              /* (items, stride) */
+    int64_t huge_bytes[PAGES];    /* how much of it the system put into pages of 2 MiB; −1 where it does not say */
     bench_samples samples[CHOICES][PAGES][ACCESSES];
 } rows;
 
@@ -76,18 +77,41 @@ static int64_t bytes_of(const rows *r)
     return r->items * r->stride * (int64_t)sizeof(float);
 }
 
-/* Both copies of Q, every page touched. */
+/* Bytes of this process in transparent huge pages, or −1. */
+static int64_t huge_bytes_now(void)
+{
+    char line[256];
+    long long kib = -1;
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    while (file && kib < 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "AnonHugePages: %lld kB", &kib) != 1)
+            kib = -1;
+    if (file)
+        fclose(file);
+    return kib < 0 ? -1 : (int64_t)kib * 1024;
+}
+
+/* Both copies of Q, every page touched; asking for large pages is no promise, so what came of it is counted. */
 static int allocate_rows(rows *r, bmf_error *err)
 {
     const size_t bytes = (size_t)bytes_of(r);
+    int64_t before = huge_bytes_now(), after;
     r->Q[LARGE] = bmf_alloc_zero(r->items * r->stride, sizeof(float), "rows in large pages", err);
+    if (!r->Q[LARGE])
+        return BMF_ERR_MEMORY;
+    memset(r->Q[LARGE], 0, bytes);
+    after = huge_bytes_now();
+    r->huge_bytes[LARGE] = before < 0 || after < 0 ? -1 : after - before;
     void *small = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (small == MAP_FAILED)
         return bmf_fail(err, BMF_ERR_MEMORY, "out of memory: %zu bytes for rows in small pages", bytes);
     madvise(small, bytes, MADV_NOHUGEPAGE);
     r->Q[SMALL] = small;
     memset(small, 0, bytes);
-    return r->Q[LARGE] ? BMF_OK : BMF_ERR_MEMORY;
+    before = after;
+    after = huge_bytes_now();
+    r->huge_bytes[SMALL] = before < 0 || after < 0 ? -1 : after - before;
+    return BMF_OK;
 }
 
 static int fill_sequences(rows *r, const bmf_shard *shard, bmf_error *err)
@@ -152,6 +176,7 @@ static int report(bench_output *out, const rows *r, int64_t factors, choice c, p
     bench_put_int(out, "bytes", bytes_of(r));
     bench_put_text(out, "rows", choice_name[c]);
     bench_put_text(out, "pages", pages_name[p]);
+    bench_put_int(out, "huge_bytes", r->huge_bytes[p]);
     for (int a = 0; a < ACCESSES; a++) {
         char key[64];
         const double seconds = bench_median(&r->samples[c][p][a]) / (double)r->count;

@@ -120,6 +120,9 @@ class Bench(CommandTest):
         large = found["large"]
         self.check_rows(large["cost"], COST)
         self.check_rows(large["rows"], ROWS)
+        for row in large["rows"]:  # −1: the system does not say
+            if row["pages"] == "small":
+                self.assertLessEqual(row["huge_bytes"], 0)
         self.assertEqual(len(large["rows"]), 2 * 3 * 2)
         for cost in large["cost"]:
             self.assertAlmostEqual(cost["ratio"], cost["large_nanoseconds"] / cost["main_nanoseconds"])

@@ -19,7 +19,7 @@ static void read_split(bmf_dataset_file *file, bmf_split split, bmf_error *err)
         int64_t first = half ? users / 2 : 0, last = half ? users : users / 2;
         int status = bmf_dataset_file_read_ratings(file, split, first, last, 1, &ratings, err);
         if (status == BMF_OK)
-            fuzz_require(bmf_csr_check(&ratings.matrix, "ratings", err) == BMF_OK, "ratings are sound", err);
+            fuzz_require(bmf_csr_check(&ratings.matrix, "ratings", 1, err) == BMF_OK, "ratings are sound", err);
         fuzz_require_answer(status, err);
         bmf_ratings_clear(&ratings);
     }

@@ -70,7 +70,7 @@ static void import(const char *path, size_t size)
     if (status == BMF_OK) {
         fuzz_require(bmf_dataset_report_of(&dataset).totals_consistent, "no rating is lost or doubled", NULL);
         for (int s = 0; s < BMF_SPLITS; s++)
-            fuzz_require(bmf_csr_check(&dataset.split[s].matrix, "split", &err) == BMF_OK, "a split is sound", &err);
+            fuzz_require(bmf_csr_check(&dataset.split[s].matrix, "split", 1, &err) == BMF_OK, "a split is sound", &err);
     }
     fuzz_require_answer(status, &err);
     bmf_dataset_clear(&dataset);

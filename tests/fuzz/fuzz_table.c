@@ -19,7 +19,7 @@ static const char string_items[] = "movieId,title,genres\ntt1,One,Drama|War\ntt2
 static void check_content(const bmf_dataset *dataset, bmf_error *err)
 {
     const bmf_content *content = &dataset->content;
-    fuzz_require(bmf_csr_check(&content->matrix, "content", err) == BMF_OK, "content is sound", err);
+    fuzz_require(bmf_csr_check(&content->matrix, "content", 1, err) == BMF_OK, "content is sound", err);
     fuzz_require(!content->matrix.indptr || content->matrix.rows == dataset->items.count, "every item has a row", NULL);
     fuzz_require(content->feature.count == content->matrix.columns, "every column has a term", NULL);
 }

@@ -1,1 +1,2 @@
 bmf_unit_test(test_base SOURCES test_base.c LINK bmf_base)
+bmf_unit_test(test_parse_decimal SOURCES test_parse_decimal.c LINK bmf_base)
