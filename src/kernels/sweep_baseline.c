@@ -3,6 +3,8 @@
 #include "kernels/sweep_vectors.h"
 
 #define VECTOR_CUT(a, b) ((vec)FOUR_CUT(a, b))
+#define VECTOR_MARK(m, a, b) ((m) | (marks)(a) | (marks)(b))
+#define VECTOR_REACHES_2(m) FOUR_ANY(((m)&TOP_EXPONENT_BIT) != 0)
 #ifdef __SSE2__
 #define VECTOR_SUM(a) bmf_sum_of_four((__m128)(a))
 #define VECTOR_SUMS(a, b, c, d) sums_of((__m128)(a), (__m128)(b), (__m128)(c), (__m128)(d))

@@ -1,6 +1,9 @@
 /* The body of the fast sweep, included once per instruction set by sweep_<isa>.c, which defines
  *   VECTOR_FLOATS        floats in one vector of that instruction set
  *   VECTOR_CUT(a, b)     the elements of vector a cut to ±b
+ *   VECTOR_MARK(m, a, b) the integer vector m with the bits of vectors a and b set too
+ *   VECTOR_REACHES_2(m)  whether any |element| of the vectors marked in m is 2 or more: then it has the highest bit of the
+ *                        exponent, which no smaller number has
  *   VECTOR_SUM(a)        the sum of its elements
  *   VECTOR_SUMS(a, b, c, d)   the sums of four vectors, as a `four`
  *   FOUR_CUT(a, b)       VECTOR_CUT of a `four`
@@ -26,18 +29,22 @@
 /* The constants of a sweep. */
 typedef struct rates {
     float mean, eta, decay_b, clip;
-    vec decay, clips;
+    float most_eta_e;       /* |η e| up to which no delta of a row whose elements are below 2 reaches the clip */
+    vec decay, keep, clips; /* ηλ; 1 − ηλ; the clip */
     bmf_content_rates content;
 } rates;
 
 INLINE rates rates_of(const bmf_sweep *s)
 {
     const vec zero = {0};
+    const float decay = s->learning_rate * s->regularization;
     return (rates){.mean = s->mean,
                    .eta = s->learning_rate,
                    .decay_b = s->learning_rate * s->bias_regularization,
                    .clip = s->clip,
-                   .decay = zero + s->learning_rate * s->regularization,
+                   .most_eta_e = s->clip / 2 - decay,
+                   .decay = zero + decay,
+                   .keep = zero + (1 - decay),
                    .clips = zero + s->clip,
                    .content = bmf_content_rates_of(s)};
 }
@@ -55,6 +62,16 @@ INLINE void update_rows(vec *P, vec *Q, vec gain, const rates *c, int64_t vector
         const vec p = P[j], q = Q[j];
         P[j] = p + VECTOR_CUT(gain * q - c->decay * p, c->clips);
         Q[j] = q + VECTOR_CUT(gain * p - c->decay * q, c->clips);
+    }
+}
+
+/* The same where no delta can reach the clip. */
+INLINE void update_rows_uncut(vec *P, vec *Q, vec gain, const rates *c, int64_t vectors)
+{
+    for (int64_t j = 0; j < vectors; j++) {
+        const vec p = P[j], q = Q[j];
+        P[j] = c->keep * p + gain * q;
+        Q[j] = c->keep * q + gain * p;
     }
 }
 
@@ -173,9 +190,12 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
     if (__builtin_expect(same, 0))
         return false;
     vec *Q[GROUP], product[GROUP];
+    marks marked = {0};
     for (int i = 0; i < members; i++) {
         Q[i] = (vec *)(void *)(s->Q + item[i] * stride);
         product[i] = products(P[i], Q[i], vectors);
+        for (int64_t j = 0; j < vectors; j++)
+            marked = VECTOR_MARK(marked, P[i][j], Q[i][j]);
     }
     const int b = 1 % members, d = 3 % members; /* with four members 1 and 3, with two members both 1 */
     const four value = {g->entry[0][r].value, g->entry[b][r].value, g->entry[2 % members][r].value,
@@ -205,10 +225,16 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
     g->squares += e * e;
     g->bias += FOUR_CUT(eta_e - c->decay_b * g->bias, clips);
     b_i += FOUR_CUT(eta_e - c->decay_b * b_i, clips);
-    for (int i = 0; i < members; i++) {
+    for (int i = 0; i < members; i++)
         s->item_bias[item[i]] = b_i[i];
-        update_rows(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
+    const four_ints far = (eta_e > c->most_eta_e) | (-eta_e > c->most_eta_e);
+    if (__builtin_expect(FOUR_ANY(far) | VECTOR_REACHES_2(marked), 0)) {
+        for (int i = 0; i < members; i++)
+            update_rows(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
+        return true;
     }
+    for (int i = 0; i < members; i++)
+        update_rows_uncut(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
     return true;
 }
 
@@ -216,7 +242,7 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
  * its steps at once. Returns the number of steps made by all, adds Σ e² to *squares. Rows of P are in registers where
  * `vectors` is a constant that lets them. */
 INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors,
-                     const int groups, const int members, bool content, double *squares)
+                     const int groups, const int members, upcoming *ahead, bool content, double *squares)
 {
     const bool fixed = __builtin_constant_p(vectors);
     group g[MOST_GROUPS];
@@ -234,6 +260,7 @@ INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rat
     int32_t r = 0;
     int part = 0;
     for (; r < rounds; r++) {
+        prefetch_upcoming(ahead);
 #pragma GCC unroll 2
         for (int i = 0; i < groups; i++)
             if (__builtin_expect(!group_step(&g[i], P + i * members, r, s, c, vectors, members, content), 0)) {
@@ -259,7 +286,7 @@ out:
 
 /* As many rounds as every lane has ratings laid out for. Returns Σ e². */
 INLINE double run_rounds(lane *active, int running, const bmf_sweep *s, const rates *c, int64_t vectors,
-                         const int lanes, bool content)
+                         const int lanes, upcoming *ahead, bool content)
 {
     const int members = lanes < GROUP ? lanes : GROUP, groups = lanes / members;
     int32_t rounds = active[0].laid - active[0].done;
@@ -271,13 +298,13 @@ INLINE double run_rounds(lane *active, int running, const bmf_sweep *s, const ra
     for (int32_t r = 0; r < rounds; r++) {
         int first = 0;
         if (lanes > 1 && running == lanes) {
-            const int64_t made = burst(active, rounds - r, s, c, vectors, groups, members, content, &squares);
+            const int64_t made = burst(active, rounds - r, s, c, vectors, groups, members, ahead, content, &squares);
             r += (int32_t)(made / lanes);
             first = (int)(made % lanes);
             if (r == rounds)
                 break;
         } else if (groups > 1 && running >= members) {
-            first = (int)burst(active, 1, s, c, vectors, 1, members, content, &squares);
+            first = (int)burst(active, 1, s, c, vectors, 1, members, ahead, content, &squares);
         }
         for (int i = first; i < running; i++)
             squares += (double)step(&active[i], s, c, vectors, content);
@@ -292,15 +319,16 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
     lane active[MAX_LANES];
     block blocks[MAX_LANES];
     double squares = 0;
+    upcoming ahead = {0};
     int running = 0;
     int64_t next = 0;
     memset(active, 0, sizeof active);
     for (int i = 0; i < lanes; i++)
         active[i].block = &blocks[i];
-    while (running < lanes && take_user(&active[running], s, &c.content, user, count, &next, content))
+    while (running < lanes && take_user(&active[running], s, &c.content, user, count, &next, &ahead, content))
         running++;
     while (running > 0) {
-        squares += run_rounds(active, running, s, &c, vectors, lanes, content);
+        squares += run_rounds(active, running, s, &c, vectors, lanes, &ahead, content);
         for (int i = 0; i < running;) {
             lane *l = &active[i];
             if (l->done < l->laid) {
@@ -309,7 +337,7 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
                 lay_out(l, s, content);
             } else {
                 leave_user(l, s, content);
-                if (!take_user(l, s, &c.content, user, count, &next, content))
+                if (!take_user(l, s, &c.content, user, count, &next, &ahead, content))
                     active[i] = active[--running];
                 else
                     i++;

@@ -6,6 +6,10 @@
 /* Selects the operand of smaller magnitude, with the sign of the first. */
 #define SMALLER_MAGNITUDE_FIRST_SIGN 2
 #define VECTOR_CUT(a, b) ((vec)_mm512_range_ps((__m512)(a), (__m512)(b), SMALLER_MAGNITUDE_FIRST_SIGN))
+#define ANY_BIT_OF_THREE 0xfe /* truth table */
+#define VECTOR_MARK(m, a, b)                                                                                           \
+    ((marks)_mm512_ternarylogic_epi32((__m512i)(m), (__m512i)(a), (__m512i)(b), ANY_BIT_OF_THREE))
+#define VECTOR_REACHES_2(m) (_mm512_test_epi32_mask((__m512i)(m), _mm512_set1_epi32(TOP_EXPONENT_BIT)) != 0)
 #define VECTOR_SUM(a) _mm512_reduce_add_ps((__m512)(a))
 #define VECTOR_SUMS(a, b, c, d) sums_of((__m512)(a), (__m512)(b), (__m512)(c), (__m512)(d))
 

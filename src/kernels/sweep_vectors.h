@@ -5,6 +5,9 @@
 #include <stdint.h>
 
 typedef float vec __attribute__((vector_size(VECTOR_FLOATS * 4), aligned(4), may_alias));
+typedef int32_t marks __attribute__((vector_size(VECTOR_FLOATS * 4)));
+
+#define TOP_EXPONENT_BIT 0x40000000 /* of a float: set from 2 on, and in what is not finite */
 
 /* One value for each lane of a group. */
 typedef float four __attribute__((vector_size(16)));

@@ -153,6 +153,34 @@ static void test_clip_binds(void **state)
     compare("generic", 16, true, 0.003f);
 }
 
+/* Elements of 2 and more: the clip binds although no error is large. */
+static void test_clip_binds_on_large_rows(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"v4", "v3", "baseline"};
+    const int64_t stride = 32;
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        bmf_kernel kernel;
+        bmf_error err = BMF_ERROR_INIT;
+        if (bmf_kernel_choose(stride, false, names[n], &kernel, &err) != BMF_OK)
+            continue;
+        world *both[] = {make_world(stride, false, 0.1f), make_world(stride, false, 0.1f)};
+        for (int w = 0; w < 2; w++)
+            for (int u = 0; u < M; u += 3) {
+                memset(both[w]->P + u * stride, 0, (size_t)stride * sizeof(float));
+                both[w]->P[u * stride + u % 7] = u % 2 ? 7.0f : -7.0f;
+            }
+        for (int i = 0; i < N; i++)
+            for (int w = 0; w < 2; w++)
+                memset(both[w]->Q + i * stride, 0, 7 * sizeof(float)); /* the errors stay small at first */
+        kernel.sweep(&both[0]->sweep, both[0]->user, M);
+        bmf_sweep_reference(&both[1]->sweep, both[1]->user, M, kernel.lanes);
+        assert_same(both[0], both[1], stride, false);
+        free_world(both[0]);
+        free_world(both[1]);
+    }
+}
+
 /* The scale of W shrinks at each step; over many epochs it passes the point where it is folded into the row. */
 static void test_scale_is_renewed(void **state)
 {
@@ -231,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kernels_match_reference),
         cmocka_unit_test(test_clip_binds),
+        cmocka_unit_test(test_clip_binds_on_large_rows),
         cmocka_unit_test(test_scale_is_renewed),
         cmocka_unit_test(test_order_covers_each_rating_once),
         cmocka_unit_test(test_order_depends_on_global_user_and_epoch),
