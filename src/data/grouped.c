@@ -40,16 +40,6 @@ static int create_users(int64_t users, bmf_grouped *out, bmf_error *err)
     return out->begin && out->kept ? BMF_OK : BMF_ERR_MEMORY;
 }
 
-static int create_entries(const bmf_raw_ratings *raw, bmf_grouped *out, bmf_error *err)
-{
-    out->item = bmf_alloc(raw->count, sizeof *out->item, "ratings", err);
-    out->rating = bmf_alloc(raw->count, sizeof *out->rating, "ratings", err);
-    if (raw->timestamp)
-        out->timestamp = bmf_alloc(raw->count, sizeof *out->timestamp, "timestamps", err);
-    bool whole = out->item && out->rating && (!raw->timestamp || out->timestamp);
-    return whole ? BMF_OK : BMF_ERR_MEMORY;
-}
-
 /* Whether the users ascend, block by block: a file that is not in their order mostly shows it at once. */
 static bool is_in_order(const bmf_raw_ratings *raw)
 {
@@ -94,30 +84,131 @@ int64_t bmf_grouped_stretch(const bmf_grouped *grouped, int part, int parts)
     return part == parts ? grouped->users : low;
 }
 
-/* Counting sort by user. Each thread owns a stretch of users and passes over the whole user column, which keeps file
- * order without a histogram a thread. kept serves as the users' cursors. */
-static void scatter(const bmf_raw_ratings *raw, const int32_t *item_map, int threads, bmf_grouped *out)
+/* A counting sort by user, column by column, so that only one column is there twice. Part p of `parts` has a stretch of the
+ * rows, and cursor[p · users + u] is where its next rating of user u goes, behind those of the parts before. */
+typedef struct scatter {
+    bmf_raw_ratings *raw;
+    const int32_t *item_map;
+    int parts;
+    int64_t *cursor; /* (parts × users) */
+    bmf_grouped *out;
+} scatter;
+
+typedef enum column { COLUMN_TIMESTAMP, COLUMN_ITEM, COLUMN_RATING } column;
+
+/* The cursors are at most a quarter as many as the ratings. */
+static int parts_wanted(const bmf_raw_ratings *raw, int threads)
 {
-    for (int64_t row = 0; row < raw->count; row++)
-        out->begin[raw->user[row] + 1]++;
-    for (int64_t u = 0; u < out->users; u++) {
-        out->kept[u] = out->begin[u];
-        out->begin[u + 1] += out->begin[u];
-    }
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int part = 0; part < threads; part++) {
-        int64_t first = bmf_grouped_stretch(out, part, threads), last = bmf_grouped_stretch(out, part + 1, threads);
-        for (int64_t row = 0; row < raw->count; row++) {
-            int64_t u = raw->user[row];
-            if (u < first || u >= last)
-                continue;
-            int64_t at = out->kept[u]++;
-            out->item[at] = item_map[raw->item[row]];
-            out->rating[at] = raw->rating[row];
-            if (raw->timestamp)
-                out->timestamp[at] = raw->timestamp[row];
+    const int64_t most = raw->count / (4 * raw->users.count);
+    if (most <= 1)
+        return 1;
+    return most < threads ? (int)most : threads;
+}
+
+static int64_t first_row(const scatter *job, int part)
+{
+    return (int64_t)((__int128)job->raw->count * part / job->parts);
+}
+
+/* Where each user begins, in all and for each part. */
+static void place_users(const scatter *job)
+{
+    const int64_t users = job->out->users;
+    int64_t at = 0;
+#pragma omp parallel for schedule(static, 1) num_threads(job->parts) if (job->parts > 1)
+    for (int part = 0; part < job->parts; part++)
+        for (int64_t row = first_row(job, part); row < first_row(job, part + 1); row++)
+            job->cursor[part * users + job->raw->user[row]]++;
+    for (int64_t u = 0; u < users; u++) {
+        job->out->begin[u] = at;
+        for (int part = 0; part < job->parts; part++) {
+            const int64_t count = job->cursor[part * users + u];
+            job->cursor[part * users + u] = at;
+            at += count;
         }
     }
+    job->out->begin[users] = at;
+}
+
+static void move_part(const scatter *job, column which, int part)
+{
+    const bmf_raw_ratings *raw = job->raw;
+    const int64_t first = first_row(job, part), last = first_row(job, part + 1);
+    const int32_t *user = raw->user;
+    int64_t *cursor = job->cursor + part * job->out->users;
+    switch (which) {
+    case COLUMN_TIMESTAMP:
+        for (int64_t row = first; row < last; row++)
+            job->out->timestamp[cursor[user[row]]++] = raw->timestamp[row];
+        break;
+    case COLUMN_ITEM:
+        for (int64_t row = first; row < last; row++)
+            job->out->item[cursor[user[row]]++] = job->item_map[raw->item[row]];
+        break;
+    case COLUMN_RATING:
+        for (int64_t row = first; row < last; row++)
+            job->out->rating[cursor[user[row]]++] = raw->rating[row];
+        break;
+    }
+}
+
+/* After a column each part's cursors stand where those of the next one began. */
+static void rewind_cursors(const scatter *job)
+{
+    const size_t users = (size_t)job->out->users;
+    memmove(job->cursor + users, job->cursor, (size_t)(job->parts - 1) * users * sizeof *job->cursor);
+    memcpy(job->cursor, job->out->begin, users * sizeof *job->cursor);
+}
+
+static void move_column(const scatter *job, column which)
+{
+#pragma omp parallel for schedule(static, 1) num_threads(job->parts) if (job->parts > 1)
+    for (int part = 0; part < job->parts; part++)
+        move_part(job, which, part);
+    rewind_cursors(job);
+}
+
+static void *drop_unless(bool kept, void *block)
+{
+    if (kept)
+        return block;
+    bmf_free(block);
+    return NULL;
+}
+
+/* Moves the columns; raw loses each when it has moved, unless it keeps them. */
+static int move_columns(const scatter *job, bool keep, bmf_error *err)
+{
+    bmf_raw_ratings *raw = job->raw;
+    bmf_grouped *out = job->out;
+    if (raw->timestamp) {
+        if (!(out->timestamp = bmf_alloc(raw->count, sizeof *out->timestamp, "timestamps", err)))
+            return BMF_ERR_MEMORY;
+        move_column(job, COLUMN_TIMESTAMP);
+        raw->timestamp = drop_unless(keep, raw->timestamp);
+    }
+    if (!(out->item = bmf_alloc(raw->count, sizeof *out->item, "ratings", err)))
+        return BMF_ERR_MEMORY;
+    move_column(job, COLUMN_ITEM);
+    raw->item = drop_unless(keep, raw->item);
+    if (!(out->rating = bmf_alloc(raw->count, sizeof *out->rating, "ratings", err)))
+        return BMF_ERR_MEMORY;
+    move_column(job, COLUMN_RATING);
+    raw->rating = drop_unless(keep, raw->rating);
+    return BMF_OK;
+}
+
+static int scatter_by_user(bmf_raw_ratings *raw, const int32_t *item_map, bool keep, int threads, bmf_grouped *out,
+                           bmf_error *err)
+{
+    scatter job = {.raw = raw, .item_map = item_map, .parts = parts_wanted(raw, threads), .out = out};
+    job.cursor = bmf_alloc_zero(job.parts * out->users, sizeof *job.cursor, "users", err);
+    if (!job.cursor)
+        return BMF_ERR_MEMORY;
+    place_users(&job);
+    int status = move_columns(&job, keep, err);
+    bmf_free(job.cursor);
+    return status;
 }
 
 static void insertion_sort(entry *list, int64_t count)
@@ -309,14 +400,12 @@ static int order_users(bmf_grouped *out, bmf_duplicates duplicates, int threads,
 int bmf_group_ratings(bmf_raw_ratings *raw, const int32_t *item_map, bmf_duplicates duplicates, int threads,
                       bmf_grouped *out, bmf_error *err)
 {
+    const bool keep = duplicates == BMF_DUPLICATES_ERROR;
     int status = create_users(raw->users.count, out, err);
-    if (status == BMF_OK && duplicates != BMF_DUPLICATES_ERROR && is_in_order(raw)) {
+    if (status == BMF_OK && !keep && is_in_order(raw))
         take_over(raw, item_map, threads, out);
-    } else if (status == BMF_OK) {
-        status = create_entries(raw, out, err);
-        if (status == BMF_OK)
-            scatter(raw, item_map, threads, out);
-    }
+    else if (status == BMF_OK)
+        status = scatter_by_user(raw, item_map, keep, threads, out, err);
     if (status == BMF_OK)
         status = order_users(out, duplicates, threads, err);
     if (status != BMF_OK)

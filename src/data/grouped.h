@@ -21,9 +21,9 @@ int64_t bmf_grouped_stretch(const bmf_grouped *grouped, int part, int parts);
 
 /* Groups raw ratings; item i of `raw` becomes item_map[i]. Repeated pairs: last and first keep one by (time, file
  * order), mean gives the last one the mean of all values; under error they are counted and one is kept, the caller
- * refuses. Ratings that stand in order of users already, as files of MovieLens do, are grouped in place: `raw` then loses its
- * arrays of items, values and times to *out (but not under error, where the caller needs them for its message). The result
- * does not depend on `threads`. *out is {0} on failure. Local. */
+ * refuses. `raw` loses its arrays of items, values and times on the way, so that each is there twice for as short as can be
+ * (not under error, where the caller needs them for its message); ratings that stand in order of users already, as files of
+ * MovieLens do, are grouped in place. The result does not depend on `threads`. *out is {0} on failure. Local. */
 int bmf_group_ratings(bmf_raw_ratings *raw, const int32_t *item_map, bmf_duplicates duplicates, int threads,
                       bmf_grouped *out, bmf_error *err);
 void bmf_grouped_clear(bmf_grouped *grouped);

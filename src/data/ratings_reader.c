@@ -12,6 +12,7 @@
 #define PIECE_BYTES ((int64_t)1 << 20)
 #define PIECES_PER_THREAD 4 /* even work when lines differ in length */
 #define MOST_WARNINGS 10
+#define RELEASE_BYTES ((int64_t)1 << 20) /* of text read before its pages are let go */
 
 typedef struct text_piece {
     const char *begin, *end; /* whole records */
@@ -217,6 +218,19 @@ static void cut(bmf_ratings_reader *reader)
     reader->piece[reader->pieces - 1].end = reader->end;
 }
 
+/* Line ends in [begin, end), whose pages are let go on the way. */
+static int64_t count_lines(const bmf_text_file *file, const char *begin, const char *end)
+{
+    int64_t count = 0;
+    while (begin < end) {
+        const char *next = end - begin > RELEASE_BYTES ? begin + RELEASE_BYTES : end;
+        count += bmf_text_count(begin, next, '\n');
+        bmf_text_file_release(file, begin, next);
+        begin = next;
+    }
+    return count;
+}
+
 static int create_pieces(bmf_ratings_reader *reader, int pieces, bmf_error *err)
 {
     reader->pieces = pieces;
@@ -231,7 +245,7 @@ static int create_pieces(bmf_ratings_reader *reader, int pieces, bmf_error *err)
     cut(reader);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(reader->source.threads) if (pieces > 1)
     for (int p = 0; p < pieces; p++)
-        piece[p].capacity = bmf_text_count(piece[p].begin, piece[p].end, '\n');
+        piece[p].capacity = count_lines(&reader->file, piece[p].begin, piece[p].end);
     piece[pieces - 1].capacity++; /* the last line may lack its end */
     int64_t first = 0;
     for (int p = 0; p < pieces; p++) {
@@ -316,7 +330,12 @@ static void read_piece(bmf_ratings_reader *reader, text_piece *piece)
 {
     bmf_record record;
     rating_row row = {0};
+    const char *kept = piece->begin;
     for (const char *at = piece->begin; at < piece->end; at = record.next) {
+        if (at - kept >= RELEASE_BYTES) {
+            bmf_text_file_release(&reader->file, kept, at);
+            kept = at;
+        }
         if (read_row(reader, at, piece->end, &record, &row, NULL) != BMF_OK) {
             if (!note_bad_line(piece, at) || piece->bad_count > reader->source.max_bad_lines)
                 return;
@@ -324,7 +343,7 @@ static void read_piece(bmf_ratings_reader *reader, text_piece *piece)
             return;
         }
     }
-    bmf_text_file_release(&reader->file, piece->begin, piece->end);
+    bmf_text_file_release(&reader->file, kept, piece->end);
 }
 
 /* What is wrong with the record at `at`, with file and line. */

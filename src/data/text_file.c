@@ -94,8 +94,9 @@ static int look_through(bmf_text_file *file, int threads, bmf_error *err)
     int64_t blocks = (file->size + SCAN_BLOCK - 1) / SCAN_BLOCK;
 #pragma omp parallel for num_threads(threads) reduction(| : high, quote, nul) if (blocks > 1)
     for (int64_t b = 0; b < blocks; b++) {
-        int64_t begin = b * SCAN_BLOCK, left = file->size - begin;
-        byte_classes c = classes_of((const unsigned char *)file->text + begin, left < SCAN_BLOCK ? left : SCAN_BLOCK);
+        int64_t begin = b * SCAN_BLOCK, left = file->size - begin, size = left < SCAN_BLOCK ? left : SCAN_BLOCK;
+        byte_classes c = classes_of((const unsigned char *)file->text + begin, size);
+        bmf_text_file_release(file, file->text + begin, file->text + begin + size);
         high |= c.high;
         quote |= c.quote;
         nul |= c.nul;

@@ -131,6 +131,7 @@ int bmf_eval_inputs_read(const char *model_path, const char *dataset_path, const
         status = bmf_model_file_open(model_path, &model, err);
     if (status != BMF_OK)
         goto done;
+    bmf_dataset_file_use_threads(dataset, (int)options->threads);
     if (rank == 0)
         status = warn_of_other_dataset(dataset, bmf_model_file_meta(model), err);
     if (status != BMF_OK)

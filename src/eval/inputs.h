@@ -29,7 +29,8 @@ typedef struct bmf_eval_inputs {
     bmf_csr content;                 /* concat: (items of the model × F), weighted; else {0} */
 } bmf_eval_inputs;
 
-/* Reads what the users of `rank` need under these options. On failure *out is {0}. Local. */
+/* Reads what the users of `rank` need under these options, the ratings by options->threads. On failure *out is {0}.
+ * Local. */
 int bmf_eval_inputs_read(const char *model_path, const char *dataset_path, const bmf_evaluate_options *options,
                          int rank, int size, bmf_eval_inputs *out, bmf_error *err);
 void bmf_eval_inputs_clear(bmf_eval_inputs *inputs);

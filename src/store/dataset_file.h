@@ -25,6 +25,7 @@ int bmf_dataset_file_open(const char *path, bmf_dataset_file **out, bmf_error *e
 void bmf_dataset_file_close(bmf_dataset_file **file);
 /* How many threads read and check ratings from now on, 1 after opening. Results and errors are the same for any number. */
 void bmf_dataset_file_use_threads(bmf_dataset_file *file, int threads);
+int bmf_dataset_file_threads(const bmf_dataset_file *file);
 
 bmf_dataset_shape bmf_dataset_file_shape(const bmf_dataset_file *file);
 const char *bmf_dataset_file_path(const bmf_dataset_file *file); /* borrowed */

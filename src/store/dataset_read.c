@@ -109,6 +109,11 @@ void bmf_dataset_file_use_threads(bmf_dataset_file *file, int threads)
     file->threads = threads > 1 ? threads : 1;
 }
 
+int bmf_dataset_file_threads(const bmf_dataset_file *file)
+{
+    return file->threads;
+}
+
 bmf_dataset_shape bmf_dataset_file_shape(const bmf_dataset_file *file)
 {
     return file->shape;

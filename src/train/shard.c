@@ -1,13 +1,12 @@
 #include "train/shard.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/rng.h"
 #include "model/model.h"
+#include "train/rating_pass.h"
 
 #define MOST_RATINGS ((int64_t)1 << 30) /* of one user */
 
@@ -33,26 +32,6 @@ void bmf_shard_clear(bmf_shard *shard)
     bmf_free(shard->feature_column);
     bmf_free(shard->item_steps);
     *shard = (bmf_shard){0};
-}
-
-/* Fisher–Yates on each user's ratings, keyed by the global user. */
-static void shuffle_users(bmf_csr *ratings, int64_t first_user, uint64_t seed)
-{
-    uint64_t key = bmf_rng_key(seed, BMF_STREAM_RATING_SHUFFLE);
-    for (int64_t u = 0; u < ratings->rows; u++) {
-        uint64_t user_key = bmf_rng_subkey(key, (uint64_t)(first_user + u));
-        int32_t *item = ratings->indices + ratings->indptr[u];
-        float *value = ratings->data + ratings->indptr[u];
-        for (int64_t n = ratings->indptr[u + 1] - ratings->indptr[u]; n > 1; n--) {
-            int64_t j = (int64_t)bmf_rng_below(user_key, (uint64_t)n, (uint64_t)n);
-            int32_t other_item = item[j];
-            float other_value = value[j];
-            item[j] = item[n - 1];
-            value[j] = value[n - 1];
-            item[n - 1] = other_item;
-            value[n - 1] = other_value;
-        }
-    }
 }
 
 typedef struct feature_count {
@@ -164,28 +143,22 @@ static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content,
     return status;
 }
 
-/* Mean, variance, range and steps per item. Collective. */
-static void take_statistics(bmf_comm *comm, bmf_shard *shard)
+/* From this rank's ratings to all ranks'. Collective. */
+static void share_statistics(bmf_comm *comm, const bmf_rating_statistics *own, bmf_shard *shard)
 {
-    const int64_t count = bmf_csr_count(&shard->train.matrix);
-    const float *value = shard->train.matrix.data;
-    double sums[2] = {0, 0}, low = HUGE_VAL, high = -HUGE_VAL;
-    for (int64_t j = 0; j < count; j++) {
-        sums[0] += (double)value[j];
-        low = fmin(low, (double)value[j]);
-        high = fmax(high, (double)value[j]);
-        shard->item_steps[shard->train.matrix.indices[j]]++;
+    double sum = own->sum, squares = own->squares;
+    shard->rating_min = own->low;
+    shard->rating_max = own->high;
+    bmf_comm_sum_double(comm, &sum, 1);
+    bmf_comm_min_double(comm, &shard->rating_min, 1);
+    bmf_comm_max_double(comm, &shard->rating_max, 1);
+    shard->mean = sum / (double)shard->all_train;
+    if (own->count > 0) {
+        const double apart = own->sum / (double)own->count - shard->mean;
+        squares += (double)own->count * apart * apart;
     }
-    bmf_comm_sum_double(comm, sums, 1);
-    bmf_comm_min_double(comm, &low, 1);
-    bmf_comm_max_double(comm, &high, 1);
-    shard->mean = sums[0] / (double)shard->all_train;
-    for (int64_t j = 0; j < count; j++)
-        sums[1] += ((double)value[j] - shard->mean) * ((double)value[j] - shard->mean);
-    bmf_comm_sum_double(comm, &sums[1], 1);
-    shard->variance = sums[1] / (double)shard->all_train;
-    shard->rating_min = low;
-    shard->rating_max = high;
+    bmf_comm_sum_double(comm, &squares, 1);
+    shard->variance = squares / (double)shard->all_train;
 }
 
 /* Every rank opened the file by itself: they must have met the same one. Collective. */
@@ -206,6 +179,7 @@ int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, do
 {
     *out = (bmf_shard){0};
     const bmf_dataset_shape shape = bmf_dataset_file_shape(file);
+    bmf_rating_statistics own;
     int status = check_same_shape(comm, file, err);
     if (status != BMF_OK)
         return status;
@@ -216,6 +190,9 @@ int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, do
             bmf_dataset_file_path(file));
     else
         status = read_parts(comm, file, want_content, content_weight, out, err);
+    if (status == BMF_OK)
+        status = bmf_rating_pass(&out->train.matrix, out->first_user, seed, bmf_dataset_file_threads(file),
+                                 out->item_steps, &own, err);
     status = bmf_comm_agree(comm, status, err);
     if (status != BMF_OK) {
         bmf_shard_clear(out);
@@ -225,7 +202,6 @@ int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, do
     out->items = shape.items;
     out->all_train = shape.ratings[BMF_TRAIN];
     out->all_val = shape.ratings[BMF_VAL];
-    take_statistics(comm, out);
-    shuffle_users(&out->train.matrix, out->first_user, seed);
+    share_statistics(comm, &own, out);
     return BMF_OK;
 }

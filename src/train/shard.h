@@ -26,7 +26,8 @@ typedef struct bmf_shard {
     int32_t *item_steps; /* (items) training ratings of each item held here: its steps in an epoch */
 } bmf_shard;
 
-/* Reads this rank's users; content only if wanted. Collective, one status for all. */
+/* Reads this rank's users, with the threads that the file is read by; content only if wanted. The result does not depend on
+ * the threads. Collective, one status for all. */
 int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, uint64_t seed,
                    bmf_shard *out, bmf_error *err);
 void bmf_shard_clear(bmf_shard *shard);
