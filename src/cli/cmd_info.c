@@ -174,7 +174,7 @@ static void print_meta(bmf_output *output, const bmf_model_meta *meta)
 }
 
 /* "P 610 x 42, Q 9742 x 42, ..." */
-static void print_arrays(bmf_output *output, const bmf_model_meta *meta)
+static void print_arrays(bmf_output *output, const bmf_model_meta *meta, int64_t weights)
 {
     bmf_output_print(output, "%-18s", "arrays");
     const char *separator = "";
@@ -186,6 +186,9 @@ static void print_arrays(bmf_output *output, const bmf_model_meta *meta)
                          extent.columns);
         separator = ", ";
     }
+    if (bmf_model_meta_has_weights(meta))
+        bmf_output_print(output, "%sW %" PRId64 " x %" PRId64 " with %" PRId64 " entries", separator, meta->users,
+                         meta->features, weights);
     bmf_output_print(output, "\n");
 }
 
@@ -215,26 +218,32 @@ static void print_history(bmf_output *output, const bmf_epoch_record *history, i
     }
 }
 
-static void print_model(const subject *s, const bmf_model_meta *meta, const bmf_epoch_record *history, int64_t count)
+static void print_model(const subject *s, const bmf_model_file *file, const bmf_epoch_record *history, int64_t count)
 {
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
     char mse[32], rmse[32];
     print_head(s, "model");
     print_meta(s->output, meta);
-    print_arrays(s->output, meta);
+    print_arrays(s->output, meta, bmf_model_file_weights(file));
     print_line(s->output, "best epoch", "%" PRId64 " of %" PRId64 ", val_mse %s, val_rmse %s", meta->best_epoch, count,
                bmf_output_number(meta->val_mse, 5, mse), bmf_output_number(meta->val_rmse, 5, rmse));
     if (count > 0)
         print_history(s->output, history, count, meta->best_epoch);
 }
 
-static json_t *model_json(const subject *s, const bmf_model_meta *meta, const bmf_epoch_record *history, int64_t count)
+static json_t *model_json(const subject *s, const bmf_model_file *file, const bmf_epoch_record *history, int64_t count)
 {
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
     bmf_json json = head_json(s), arrays = bmf_json_start();
     for (int role = 0; role < BMF_ROLES; role++) {
         bmf_extent extent = bmf_model_meta_extent(meta, (bmf_role)role);
         if (extent.rows > 0)
             bmf_json_put(&arrays, bmf_role_name((bmf_role)role),
                          json_pack("[I,I]", (json_int_t)extent.rows, (json_int_t)extent.columns));
+    }
+    if (bmf_model_meta_has_weights(meta)) {
+        bmf_json_put(&arrays, "W", json_pack("[I,I]", (json_int_t)meta->users, (json_int_t)meta->features));
+        bmf_json_int(&json, "content_weights", bmf_model_file_weights(file));
     }
     bmf_json_int(&json, "users", meta->users);
     bmf_json_int(&json, "items", meta->items);
@@ -260,8 +269,8 @@ static int describe_model(const subject *s, json_t **json, bmf_error *err)
         return status;
     status = bmf_model_file_read_history(file, &history, &count, err);
     if (status == BMF_OK) {
-        print_model(s, bmf_model_file_meta(file), history, count);
-        *json = model_json(s, bmf_model_file_meta(file), history, count);
+        print_model(s, file, history, count);
+        *json = model_json(s, file, history, count);
     }
     bmf_free(history);
     bmf_model_file_close(&file);

@@ -17,6 +17,7 @@ typedef struct work_bench {
     float *P;         /* (batch, stride) */
     float *user_base; /* (batch) */
     float *score;     /* (batch × items of the model) */
+    float *weights;   /* (features + 1) of the user at hand; all 0 between users */
 } work_bench;
 
 static void bench_clear(work_bench *bench)
@@ -28,6 +29,7 @@ static void bench_clear(work_bench *bench)
     bmf_free(bench->P);
     bmf_free(bench->user_base);
     bmf_free(bench->score);
+    bmf_free(bench->weights);
 }
 
 static int bench_create(const bmf_eval_task *task, work_bench *bench, bmf_error *err)
@@ -46,7 +48,8 @@ static int bench_create(const bmf_eval_task *task, work_bench *bench, bmf_error 
     bench->P = bmf_alloc(bench->batch * model->stride, sizeof(float), "factors of a batch of users", err);
     bench->user_base = bmf_alloc(bench->batch, sizeof(float), "biases of a batch of users", err);
     bench->score = bmf_alloc(bench->batch * model->items, sizeof(float), "scores of a batch of users", err);
-    return bench->P && bench->user_base && bench->score ? BMF_OK : BMF_ERR_MEMORY;
+    bench->weights = bmf_alloc_zero(model->features + 1, sizeof(float), "content weights of a user", err);
+    return bench->P && bench->user_base && bench->score && bench->weights ? BMF_OK : BMF_ERR_MEMORY;
 }
 
 void bmf_eval_sums_merge(bmf_eval_sums *sums, const bmf_eval_sums *other)
@@ -202,9 +205,12 @@ static void score_batch(const bmf_eval_inputs *inputs, const int64_t *user, int6
     bmf_scores_block(&items, bench->P, bench->user_base, count, bench->score);
     for (int64_t j = 0; model->W && j < count; j++) {
         int64_t known = inputs->user_in_model[user[j]];
-        if (known >= 0)
-            bmf_scores_add_content(&inputs->content, model->W + known * model->features, model->W_scale[known],
-                                   bench->score + j * model->items);
+        if (known < 0)
+            continue;
+        bmf_model_spread_weights(model, known, bench->weights);
+        bmf_scores_add_content(&inputs->content, bench->weights, model->W_scale[known],
+                               bench->score + j * model->items);
+        bmf_model_wipe_weights(model, known, bench->weights);
     }
 }
 

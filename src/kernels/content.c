@@ -6,33 +6,36 @@
 
 #include "base/memory.h"
 
-_Static_assert(sizeof(bmf_content_row) == 64, "a content row is one cache line");
+_Static_assert(sizeof(bmf_content_row) == 32, "two content rows share a cache line, none lies across two");
 
 void bmf_content_rows_clear(bmf_content_rows *rows)
 {
     bmf_free(rows->row);
+    bmf_free(rows->indptr);
     bmf_free(rows->feature);
     bmf_free(rows->value);
     *rows = (bmf_content_rows){0};
 }
 
-static void fill_row(bmf_content_rows *out, int64_t item, const int32_t *feature, const float *value, int32_t count)
+int64_t bmf_content_rows_bytes(const bmf_content_rows *rows)
+{
+    if (!rows->row)
+        return 0;
+    return rows->items * (int64_t)(sizeof *rows->row + sizeof *rows->indptr) +
+           rows->indptr[rows->items] * (int64_t)(sizeof *rows->feature + sizeof *rows->value);
+}
+
+static void fill_row(bmf_content_rows *out, int64_t item)
 {
     bmf_content_row *row = &out->row[item];
-    const int32_t first = count < BMF_CONTENT_FIRST ? count : BMF_CONTENT_FIRST;
+    const int64_t begin = out->indptr[item], count = out->indptr[item + 1] - begin;
+    const int64_t first = count < BMF_CONTENT_FIRST ? count : BMF_CONTENT_FIRST;
+    const float *value = out->value + begin;
     double norm2 = 0;
-    for (int32_t j = 0; j < first; j++) {
-        row->feature[j] = feature[j];
-        row->value[j] = value[j];
-    }
-    for (int32_t j = first; j < BMF_CONTENT_FIRST; j++)
-        row->feature[j] = (int32_t)(((count > 0 ? feature[count - 1] : 0) + (int64_t)(j - count + 1)) % out->features);
-    row->more = count - first;
-    for (int32_t j = 0; j < row->more; j++) {
-        out->feature[row->rest + j] = feature[first + j];
-        out->value[row->rest + j] = value[first + j];
-    }
-    for (int32_t j = 0; j < count; j++) {
+    memcpy(row->value, value, (size_t)first * sizeof *value);
+    row->more = (int32_t)(count - first);
+    row->rest = (int32_t)(begin + first);
+    for (int64_t j = 0; j < count; j++) {
         norm2 += (double)value[j] * (double)value[j];
         out->largest = fmaxf(out->largest, fabsf(value[j]));
     }
@@ -42,26 +45,22 @@ static void fill_row(bmf_content_rows *out, int64_t item, const int32_t *feature
 int bmf_content_rows_create(int64_t items, int64_t features, const int64_t *indptr, const int32_t *feature,
                             const float *value, bmf_content_rows *out, bmf_error *err)
 {
+    const int64_t count = indptr[items];
     *out = (bmf_content_rows){.items = items, .features = features};
-    if (indptr[items] > INT32_MAX)
-        return bmf_fail(err, BMF_ERR_INPUT, "the content has %" PRId64 " entries (allowed: %d)", indptr[items],
-                        INT32_MAX);
-    int64_t rest = 0;
+    if (count > INT32_MAX)
+        return bmf_fail(err, BMF_ERR_INPUT, "the content has %" PRId64 " entries (allowed: %d)", count, INT32_MAX);
     out->row = bmf_alloc_zero(items, sizeof *out->row, "content rows", err);
-    for (int64_t i = 0; out->row && i < items; i++) {
-        const int64_t count = indptr[i + 1] - indptr[i];
-        out->row[i].rest = (int32_t)rest;
-        rest += count > BMF_CONTENT_FIRST ? count - BMF_CONTENT_FIRST : 0;
-    }
-    if (out->row) {
-        out->feature = bmf_alloc(rest, sizeof *out->feature, "content features", err);
-        out->value = bmf_alloc(rest, sizeof *out->value, "content values", err);
-    }
-    if (!out->row || !out->feature || !out->value) {
+    out->indptr = bmf_alloc(items + 1, sizeof *out->indptr, "content rows", err);
+    out->feature = bmf_alloc(count, sizeof *out->feature, "content features", err);
+    out->value = bmf_alloc(count, sizeof *out->value, "content values", err);
+    if (!out->row || !out->indptr || !out->feature || !out->value) {
         bmf_content_rows_clear(out);
         return BMF_ERR_MEMORY;
     }
+    memcpy(out->indptr, indptr, (size_t)(items + 1) * sizeof *indptr);
+    memcpy(out->feature, feature, (size_t)count * sizeof *feature);
+    memcpy(out->value, value, (size_t)count * sizeof *value);
     for (int64_t i = 0; i < items; i++)
-        fill_row(out, i, feature + indptr[i], value + indptr[i], (int32_t)(indptr[i + 1] - indptr[i]));
+        fill_row(out, i);
     return BMF_OK;
 }

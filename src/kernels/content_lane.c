@@ -30,8 +30,9 @@ static void set_limit(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_
         lane->limit = -1; /* no step is short */
 }
 
-static double stored_norm2(const bmf_content_lane *lane, int64_t weights)
+static double stored_norm2(const bmf_content_lane *lane)
 {
+    const int64_t weights = lane->weights;
     /* Sixteen partial sums: the loop may run in vectors without reordering anything. */
     float sum[16] = {0}, rest = 0;
     double norm2 = 0;
@@ -46,9 +47,9 @@ static double stored_norm2(const bmf_content_lane *lane, int64_t weights)
     return norm2 + (double)rest;
 }
 
-void bmf_content_fold(bmf_content_lane *lane, const bmf_sweep *sweep)
+void bmf_content_fold(bmf_content_lane *lane)
 {
-    for (int64_t f = 0; f < sweep->content->features; f++)
+    for (int64_t f = 0; f < lane->weights; f++)
         lane->W[f] = (float)(lane->scale * (double)lane->W[f]);
     lane->scale = lane->inverse = 1;
 }
@@ -56,7 +57,10 @@ void bmf_content_fold(bmf_content_lane *lane, const bmf_sweep *sweep)
 void bmf_content_begin(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int64_t u,
                        int32_t n)
 {
-    *lane = (bmf_content_lane){.W = sweep->W + u * sweep->content->features, .scale = sweep->W_scale[u]};
+    *lane = (bmf_content_lane){.W = sweep->W + sweep->W_indptr[u],
+                               .weights = sweep->W_indptr[u + 1] - sweep->W_indptr[u],
+                               .rest = sweep->slots->rest + sweep->slots->rest_start[u],
+                               .scale = sweep->W_scale[u]};
     set_limit(lane, sweep, rates, sqrt(sweep->W_norm2[u]) * lane->scale, n);
     lane->inverse = 1 / lane->scale;
 }
@@ -64,16 +68,17 @@ void bmf_content_begin(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf
 void bmf_content_end(const bmf_content_lane *lane, const bmf_sweep *sweep, int64_t u)
 {
     sweep->W_scale[u] = lane->scale;
-    sweep->W_norm2[u] = stored_norm2(lane, sweep->content->features);
+    sweep->W_norm2[u] = stored_norm2(lane);
 }
 
-float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item)
+float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, const bmf_rating_slots *slots)
 {
+    const bmf_content_row *row = &sweep->content->row[item];
     float dot = 0;
-    for (int32_t j = 0; j < BMF_CONTENT_FIRST + sweep->content->row[item].more; j++) {
-        const bmf_content_entry x = bmf_content_entry_of(sweep->content, item, j);
-        dot += lane->W[x.feature] * x.value;
-    }
+    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
+        dot += lane->W[slots->slot[j]] * row->value[j];
+    for (int32_t j = 0; j < row->more; j++)
+        dot += lane->W[lane->rest[slots->rest + (uint32_t)j]] * sweep->content->value[row->rest + j];
     return dot;
 }
 
@@ -82,38 +87,43 @@ static float cut(float delta, float clip)
     return delta > clip ? clip : delta < -clip ? -clip : delta;
 }
 
-/* Every delta cut on its own, the scale folded in. Features ascend in a content row. */
-static void step_densely(bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, float eta_e)
+/* Every delta cut on its own, the scale folded in. Features ascend in a content row, and so do slots. */
+static void step_densely(bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, const bmf_rating_slots *slots,
+                         float eta_e)
 {
     const float decay = sweep->learning_rate * sweep->content_regularization;
-    const int32_t entries = BMF_CONTENT_FIRST + sweep->content->row[item].more;
-    bmf_content_fold(lane, sweep);
-    int32_t j = 0;
-    for (int64_t f = 0; f < sweep->content->features; f++) {
+    const bmf_content_rows *rows = sweep->content;
+    const float *value = rows->value + rows->indptr[item];
+    const int64_t entries = rows->indptr[item + 1] - rows->indptr[item];
+    bmf_content_fold(lane);
+    int64_t j = 0;
+    for (int64_t f = 0; f < lane->weights; f++) {
         float x = 0;
-        if (j < entries && bmf_content_entry_of(sweep->content, item, j).feature == f)
-            x = bmf_content_entry_of(sweep->content, item, j++).value;
+        if (j < entries &&
+            (j < BMF_CONTENT_FIRST ? slots->slot[j] : lane->rest[slots->rest + j - BMF_CONTENT_FIRST]) == f)
+            x = value[j++];
         lane->W[f] += cut(eta_e * x - decay * lane->W[f], sweep->clip);
     }
 }
 
 void bmf_content_step(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int32_t item,
-                      float eta_e, int32_t left)
+                      const bmf_rating_slots *slots, float eta_e, int32_t left)
 {
     if (fabsf(eta_e) > lane->limit) {
-        const double norm = sqrt(stored_norm2(lane, sweep->content->features)) * lane->scale;
+        const double norm = sqrt(stored_norm2(lane)) * lane->scale;
         const bool dense = rates->decay > MOST_DECAY || fabsf(eta_e) > rates->most_eta_e || norm > rates->most_norm;
         set_limit(lane, sweep, rates, norm + fabs((double)eta_e) * (double)sweep->content->largest_norm, left);
         if (dense) {
-            step_densely(lane, sweep, item, eta_e);
+            step_densely(lane, sweep, item, slots, eta_e);
             return;
         }
     }
     lane->scale *= rates->keep;
     lane->inverse *= rates->renew;
     const float gain = eta_e * (float)lane->inverse;
-    for (int32_t j = 0; j < BMF_CONTENT_FIRST + sweep->content->row[item].more; j++) {
-        const bmf_content_entry x = bmf_content_entry_of(sweep->content, item, j);
-        lane->W[x.feature] += gain * x.value;
-    }
+    const bmf_content_row *row = &sweep->content->row[item];
+    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
+        lane->W[slots->slot[j]] += gain * row->value[j];
+    for (int32_t j = 0; j < row->more; j++)
+        lane->W[lane->rest[slots->rest + (uint32_t)j]] += gain * sweep->content->value[row->rest + j];
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "kernels/content.h"
+#include "kernels/content_slots.h"
 
 /* Everything borrowed. Rows of P and Q start at multiples of 64 bytes and are zero from k on. */
 typedef struct bmf_sweep {
@@ -27,7 +27,9 @@ typedef struct bmf_sweep {
     float *P, *user_bias;            /* (m, stride), (m) */
     float *Q, *item_bias;            /* (n, stride), (n) */
     const bmf_content_rows *content; /* rows x_i of the items, already weighted; NULL for the plain model */
-    float *W;                        /* (m, F), stored rows */
+    const bmf_content_slots *slots;  /* of the ratings */
+    const int64_t *W_indptr;         /* (m + 1) where the stored rows begin */
+    float *W;                        /* (W_indptr[m]) stored rows; the last of a row stays 0 */
     double *W_scale, *W_norm2;       /* (m): W_u = W_scale[u] · W[u]; W_norm2[u] = ‖W[u]‖² of the stored row */
     float mean;
     float learning_rate, regularization, bias_regularization, content_regularization, clip;
@@ -62,7 +64,7 @@ typedef struct bmf_rating_order {
 } bmf_rating_order;
 bmf_rating_order bmf_rating_order_of(const bmf_sweep *sweep, int64_t local_user, int32_t n);
 
-/* The plain kernel (float), the oracle of the fast ones: dense decay of W, one rating after the other in the order of
+/* The plain kernel (float), the oracle of the fast ones: every weight of a user decays in each step, one rating after the other in the order of
  * bmf_sweep_visit. */
 double bmf_sweep_reference(const bmf_sweep *sweep, const int32_t *user, int64_t count, int lanes);
 

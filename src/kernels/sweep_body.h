@@ -101,13 +101,14 @@ INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, 
     float *b_i = &s->item_bias[now.item];
     float e = now.value - c->mean - l->bias - *b_i - VECTOR_SUM(products(P, Q, vectors));
     if (content)
-        e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item);
+        e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item, &l->block->slots[l->done]);
     const float eta_e = c->eta * e;
     l->bias += cut(eta_e - c->decay_b * l->bias, c->clip);
     *b_i += cut(eta_e - c->decay_b * *b_i, c->clip);
     update_rows(P, Q, (vec){0} + eta_e, c, vectors);
     if (content)
-        bmf_content_step(&l->content, s, &c->content, now.item, eta_e, l->left + l->laid - l->done - 1);
+        bmf_content_step(&l->content, s, &c->content, now.item, &l->block->slots[l->done], eta_e,
+                         l->left + l->laid - l->done - 1);
     l->done++;
     return e * e;
 }
@@ -117,6 +118,8 @@ typedef struct group {
     const entry *entry[GROUP];
     four bias, squares;
     /* blended */
+    const bmf_rating_slots *slots[GROUP];
+    const uint16_t *rest[GROUP];
     float *W[GROUP];
     four_doubles scale, inverse;
     four limit;
@@ -131,8 +134,11 @@ INLINE void enter_group(group *g, const lane *l, int members, bool content)
         g->entry[i] = l[i % members].block->entry + l[i % members].done;
     if (!content)
         return;
-    for (int i = 0; i < members; i++)
+    for (int i = 0; i < members; i++) {
+        g->slots[i] = l[i].block->slots + l[i].done;
+        g->rest[i] = l[i].content.rest;
         g->W[i] = l[i].content.W;
+    }
     g->scale = (four_doubles){a->content.scale, b->content.scale, c->content.scale, d->content.scale};
     g->inverse = (four_doubles){a->content.inverse, b->content.inverse, c->content.inverse, d->content.inverse};
     g->limit = (four){a->content.limit, b->content.limit, c->content.limit, d->content.limit};
@@ -151,26 +157,34 @@ INLINE void leave_group(const group *g, lane *l, int32_t steps, int members, boo
 }
 
 /* W·x of a content row, without the scale. */
-INLINE float content_dot(const float *W, const bmf_content_row *row, const bmf_content_rows *all)
+INLINE float content_dot(const float *W, const bmf_rating_slots *at, const uint16_t *rest, const bmf_content_row *row,
+                         const bmf_content_rows *all)
 {
-    float part[BMF_CONTENT_FIRST + 1] = {0};
+    float part[BMF_CONTENT_FIRST];
 #pragma GCC unroll 8
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        part[j] = W[row->feature[j]] * row->value[j];
-    float dot = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + part[6]);
+        part[j] = W[at->slot[j]] * row->value[j];
+    float dot = ((part[0] + part[1]) + (part[2] + part[3])) + (part[4] + part[5]);
     for (int32_t j = 0; __builtin_expect(j < row->more, 0); j++)
-        dot += W[all->feature[row->rest + j]] * all->value[row->rest + j];
+        dot += W[rest[at->rest + (uint32_t)j]] * all->value[row->rest + j];
     return dot;
 }
 
 /* W += gain x. */
-INLINE void content_add(float *W, const bmf_content_row *row, float gain, const bmf_content_rows *all)
+INLINE void content_add(float *W, const bmf_rating_slots *at, const uint16_t *rest, const bmf_content_row *row,
+                        float gain, const bmf_content_rows *all)
 {
 #pragma GCC unroll 8
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        W[row->feature[j]] += gain * row->value[j];
+        W[at->slot[j]] += gain * row->value[j];
     for (int32_t j = 0; __builtin_expect(j < row->more, 0); j++)
-        W[all->feature[row->rest + j]] += gain * all->value[row->rest + j];
+        W[rest[at->rest + (uint32_t)j]] += gain * all->value[row->rest + j];
+}
+
+/* W·x of the r-th step of a member from here. */
+INLINE float group_dot(const group *g, int i, int32_t r, const bmf_content_row *row, const bmf_content_rows *all)
+{
+    return content_dot(g->W[i], g->slots[i] + r, g->rest[i], row, all);
 }
 
 /* A step of each member of the group at once, their rows of P in P[i]; r: how many the burst has made. False, and nothing
@@ -205,10 +219,9 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
     four e = (value - c->mean - g->bias - b_i) - VECTOR_SUMS(product[0], product[b], product[2 % members], product[d]);
     const bmf_content_row *row = content ? s->content->row : NULL;
     if (content) {
-        const four dot = {content_dot(g->W[0], row + item[0], s->content),
-                          content_dot(g->W[b], row + item[b], s->content),
-                          members > 2 ? content_dot(g->W[2], row + item[2], s->content) : 0,
-                          members > 2 ? content_dot(g->W[3], row + item[3], s->content) : 0};
+        const four dot = {group_dot(g, 0, r, row + item[0], s->content), group_dot(g, b, r, row + item[b], s->content),
+                          members > 2 ? group_dot(g, 2, r, row + item[2], s->content) : 0,
+                          members > 2 ? group_dot(g, 3, r, row + item[3], s->content) : 0};
         e -= __builtin_convertvector(g->scale, four) * dot;
     }
     const four eta_e = c->eta * e, clips = (four){0} + c->clip;
@@ -220,7 +233,7 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
         g->inverse *= c->content.renew;
         const four gain = eta_e * __builtin_convertvector(g->inverse, four);
         for (int i = 0; i < members; i++)
-            content_add(g->W[i], row + item[i], gain[i], s->content);
+            content_add(g->W[i], g->slots[i] + r, g->rest[i], row + item[i], gain[i], s->content);
     }
     g->squares += e * e;
     g->bias += FOUR_CUT(eta_e - c->decay_b * g->bias, clips);
@@ -260,7 +273,7 @@ INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rat
     int32_t r = 0;
     int part = 0;
     for (; r < rounds; r++) {
-        prefetch_upcoming(ahead);
+        prefetch_upcoming(ahead, content);
 #pragma GCC unroll 2
         for (int i = 0; i < groups; i++)
             if (__builtin_expect(!group_step(&g[i], P + i * members, r, s, c, vectors, members, content), 0)) {
@@ -334,7 +347,7 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
             if (l->done < l->laid) {
                 i++;
             } else if (l->left > 0) {
-                lay_out(l, s, content);
+                lay_out(l, content);
             } else {
                 leave_user(l, s, content);
                 if (!take_user(l, s, &c.content, user, count, &next, &ahead, content))

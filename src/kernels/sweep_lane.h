@@ -11,10 +11,11 @@
 #define BLOCK 256        /* ratings laid out at a time */
 #define CONTENT_BLOCK 64 /* the same with content, whose scale is looked at in between */
 #define AHEAD 3
-#define WALKS 4                 /* through the ratings of a user, while they are laid out */
+#define WALKS 4 /* through the ratings of a user, while they are laid out */
+#define LINE_SLOTS 4
 #define ROW_FLOATS 16           /* rows are padded to this many */
 #define PREFETCHED_RATINGS 512  /* of a user, before it begins */
-#define PREFETCHED_WEIGHTS 4096 /* a row of W up to this long is fetched whole before its user begins */
+#define PREFETCHED_WEIGHTS 4096 /* of a user */
 #define SMALLEST_SCALE 1e-2     /* of W_u when a block begins */
 
 typedef struct entry {
@@ -28,10 +29,15 @@ typedef struct upcoming {
     const int32_t *item;
     const float *value;
     int32_t lines;
+    /* blended */
+    const bmf_rating_slots *slots;
+    const float *W;
+    int32_t weight_lines;
 } upcoming;
 
 typedef struct block {
     entry entry[BLOCK + AHEAD + WALKS]; /* those behind the last are there to be fetched ahead only */
+    bmf_rating_slots slots[CONTENT_BLOCK + AHEAD + WALKS];
 } block;
 
 typedef struct lane {
@@ -44,6 +50,7 @@ typedef struct lane {
     float bias;
     const int32_t *item;
     const float *value;
+    const bmf_rating_slots *slots;
     bmf_content_lane content;
 } lane;
 
@@ -66,8 +73,13 @@ INLINE void prefetch_item(const bmf_sweep *s, int64_t item, int64_t stride, bool
         __builtin_prefetch(&s->content->row[item], 0);
 }
 
-INLINE void prefetch_upcoming(upcoming *next)
+INLINE void prefetch_upcoming(upcoming *next, bool content)
 {
+    if (content && next->weight_lines > 0) {
+        __builtin_prefetch(next->W, 1);
+        next->W += ROW_FLOATS;
+        next->weight_lines--;
+    }
     if (next->lines <= 0)
         return;
     __builtin_prefetch(next->item, 0);
@@ -75,6 +87,10 @@ INLINE void prefetch_upcoming(upcoming *next)
     next->item += ROW_FLOATS;
     next->value += ROW_FLOATS;
     next->lines--;
+    for (int i = 0; content && i < ROW_FLOATS; i += LINE_SLOTS)
+        __builtin_prefetch(next->slots + i, 0);
+    if (content)
+        next->slots += ROW_FLOATS;
 }
 
 /* Fetches what the user will need when a lane takes it, and what it takes to do so for the one after: users come in random
@@ -85,28 +101,36 @@ INLINE void prefetch_users(const bmf_sweep *s, const int32_t *user, int64_t coun
     const int64_t first = s->indptr[u];
     int64_t n = s->indptr[u + 1] - first;
     n = n < PREFETCHED_RATINGS ? n : PREFETCHED_RATINGS;
-    while (next->lines > 0)
-        prefetch_upcoming(next);
-    *next = (upcoming){s->item + first, s->value + first, (int32_t)((n + ROW_FLOATS - 1) / ROW_FLOATS)};
+    while (next->lines > 0 || (content && next->weight_lines > 0))
+        prefetch_upcoming(next, content);
+    *next = (upcoming){
+        .item = s->item + first, .value = s->value + first, .lines = (int32_t)((n + ROW_FLOATS - 1) / ROW_FLOATS)};
     prefetch_floats(s->P + u * s->stride, s->stride);
-    if (content && s->content->features <= PREFETCHED_WEIGHTS)
-        prefetch_floats(s->W + u * s->content->features, s->content->features);
+    if (content) {
+        const int64_t weights = s->W_indptr[u + 1] - s->W_indptr[u];
+        next->slots = s->slots->rating + first;
+        next->W = s->W + s->W_indptr[u];
+        next->weight_lines =
+            (int32_t)(((weights < PREFETCHED_WEIGHTS ? weights : PREFETCHED_WEIGHTS) + ROW_FLOATS - 1) / ROW_FLOATS);
+    }
     if (count > 1) {
         __builtin_prefetch(&s->indptr[user[1]], 0);
         __builtin_prefetch(&s->user_bias[user[1]], 1);
+        if (content)
+            __builtin_prefetch(&s->W_indptr[user[1]], 0);
     }
 }
 
 /* Lays out the next ratings of the user. Four walks side by side, each with four times the step, so that a position does
  * not wait for the one before. */
-INLINE void lay_out(lane *l, const bmf_sweep *s, bool content)
+INLINE void lay_out(lane *l, bool content)
 {
     const int32_t most = content ? CONTENT_BLOCK : BLOCK, count = l->left < most ? l->left : most;
     const int32_t n = l->n, two = advance(l->step, l->step, n), four_steps = advance(two, two, n);
     int32_t at[WALKS];
     entry *to = l->block->entry;
     if (content && l->content.scale < SMALLEST_SCALE)
-        bmf_content_fold(&l->content, s);
+        bmf_content_fold(&l->content);
     at[0] = l->at;
     for (int i = 1; i < WALKS; i++)
         at[i] = advance(at[i - 1], l->step, n);
@@ -116,6 +140,8 @@ INLINE void lay_out(lane *l, const bmf_sweep *s, bool content)
 #pragma GCC unroll 4
         for (int i = 0; i < WALKS; i++) {
             to[j + i] = (entry){l->item[at[i]], l->value[at[i]]};
+            if (content)
+                l->block->slots[j + i] = l->slots[at[i]];
             at[i] = advance(at[i], four_steps, n);
         }
     }
@@ -147,9 +173,11 @@ INLINE bool take_user(lane *l, const bmf_sweep *s, const bmf_content_rates *c, c
                     .bias = s->user_bias[u],
                     .item = s->item + first,
                     .value = s->value + first};
-        if (content)
+        if (content) {
+            l->slots = s->slots->rating + first;
             bmf_content_begin(&l->content, s, c, u, n);
-        lay_out(l, s, content);
+        }
+        lay_out(l, content);
         for (int32_t j = 0; j < AHEAD; j++)
             prefetch_item(s, l->block->entry[j].item, s->stride, content);
         return true;

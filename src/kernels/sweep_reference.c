@@ -9,21 +9,24 @@ typedef struct reference {
     const bmf_sweep *sweep;
     bmf_sgd_rates_float rates;
     double squares;
-    int32_t *feature; /* (F) the content row of the rating at hand */
-    float *value;
+    int32_t *slot; /* (F) of the content row of the rating at hand */
 } reference;
 
-/* The non-zeros of an item; room for all of a row. Returns how many. */
-static int64_t list_entries(const bmf_content_rows *content, int32_t item, int32_t *feature, float *value)
+/* The weights of a user, without the one of no feature. */
+static int64_t weights_of(const bmf_sweep *s, int64_t user)
 {
-    int64_t count = 0;
-    for (int32_t j = 0; j < BMF_CONTENT_FIRST + content->row[item].more; j++) {
-        const bmf_content_entry x = bmf_content_entry_of(content, item, j);
-        if (x.value != 0) {
-            feature[count] = x.feature;
-            value[count++] = x.value;
-        }
-    }
+    return s->W_indptr[user + 1] - s->W_indptr[user] - 1;
+}
+
+/* Where the entries of the rating's content row stand in W_u. Returns how many. */
+static int64_t list_slots(const bmf_sweep *s, int32_t user, int64_t entry, int32_t *slot)
+{
+    const bmf_content_rows *rows = s->content;
+    const bmf_rating_slots *at = &s->slots->rating[entry];
+    const int64_t count = rows->indptr[s->item[entry] + 1] - rows->indptr[s->item[entry]];
+    const uint16_t *rest = s->slots->rest + s->slots->rest_start[user] + at->rest;
+    for (int64_t j = 0; j < count; j++)
+        slot[j] = j < BMF_CONTENT_FIRST ? at->slot[j] : rest[j - BMF_CONTENT_FIRST];
     return count;
 }
 
@@ -32,11 +35,12 @@ static void visit_rating(void *context, int32_t user, int64_t entry)
     reference *ref = context;
     const bmf_sweep *s = ref->sweep;
     const int32_t item = s->item[entry];
-    const int64_t F = s->content ? s->content->features : 0;
-    const int64_t nnz = F ? list_entries(s->content, item, ref->feature, ref->value) : 0;
+    const bmf_content_rows *x = s->content;
+    const int64_t nnz = x ? list_slots(s, user, entry, ref->slot) : 0;
     float e = bmf_sgd_step_float(&ref->rates, s->value[entry], s->mean, s->stride, s->P + user * s->stride,
-                                 s->Q + item * s->stride, &s->user_bias[user], &s->item_bias[item], F,
-                                 F ? s->W + user * F : NULL, nnz, ref->feature, ref->value);
+                                 s->Q + item * s->stride, &s->user_bias[user], &s->item_bias[item],
+                                 x ? weights_of(s, user) : 0, x ? s->W + s->W_indptr[user] : NULL, nnz, ref->slot,
+                                 x ? x->value + x->indptr[item] : NULL);
     ref->squares += (double)e * (double)e;
 }
 
@@ -44,8 +48,8 @@ static void visit_rating(void *context, int32_t user, int64_t entry)
 static void fold_scales(const bmf_sweep *s, const int32_t *user, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        float *W = s->W + user[i] * s->content->features, scale = (float)s->W_scale[user[i]];
-        for (int64_t f = 0; f < s->content->features; f++)
+        float *W = s->W + s->W_indptr[user[i]], scale = (float)s->W_scale[user[i]];
+        for (int64_t f = 0; f < weights_of(s, user[i]); f++)
             W[f] *= scale;
         s->W_scale[user[i]] = 1;
     }
@@ -54,9 +58,9 @@ static void fold_scales(const bmf_sweep *s, const int32_t *user, int64_t count)
 static void renew_norms(const bmf_sweep *s, const int32_t *user, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        const float *W = s->W + user[i] * s->content->features;
+        const float *W = s->W + s->W_indptr[user[i]];
         double norm2 = 0;
-        for (int64_t f = 0; f < s->content->features; f++)
+        for (int64_t f = 0; f < weights_of(s, user[i]); f++)
             norm2 += (double)W[f] * (double)W[f];
         s->W_norm2[user[i]] = norm2;
     }
@@ -78,16 +82,12 @@ double bmf_sweep_reference(const bmf_sweep *sweep, const int32_t *user, int64_t 
                      {sweep->learning_rate, sweep->regularization, sweep->bias_regularization,
                       sweep->content_regularization, sweep->clip},
                      0,
-                     NULL,
                      NULL};
-    const int64_t F = sweep->content ? sweep->content->features : 0;
-    ref.feature = bmf_alloc(F, sizeof *ref.feature, "content row", NULL);
-    ref.value = bmf_alloc(F, sizeof *ref.value, "content row", NULL);
-    if (!ref.feature || !ref.value)
+    ref.slot = bmf_alloc(sweep->content ? sweep->content->features : 0, sizeof *ref.slot, "content row", NULL);
+    if (!ref.slot)
         ref.squares = NAN; /* seen by the caller as training that went wrong */
     else
         run_reference(&ref, user, count, lanes);
-    bmf_free(ref.feature);
-    bmf_free(ref.value);
+    bmf_free(ref.slot);
     return ref.squares;
 }

@@ -14,30 +14,35 @@ int64_t bmf_model_stride(int64_t factors)
     return (factors + ROW_FLOATS - 1) / ROW_FLOATS * ROW_FLOATS;
 }
 
+static bool add_weights(bmf_model *model, const bmf_content_pattern *pattern, bmf_error *err)
+{
+    const int64_t users = model->users;
+    model->content = BMF_CONTENT_CONCAT;
+    model->features = pattern->features;
+    model->pattern = pattern;
+    model->W = bmf_alloc_zero(pattern->indptr[users], sizeof(float), "user content weights", err);
+    model->W_scale = bmf_alloc_zero(users, sizeof(double), "content weight scales", err);
+    model->W_norm2 = bmf_alloc_zero(users, sizeof(double), "content weight norms", err);
+    if (!model->W || !model->W_scale || !model->W_norm2)
+        return false;
+    for (int64_t u = 0; u < users; u++)
+        model->W_scale[u] = 1;
+    return true;
+}
+
 int bmf_model_create(bmf_model *model, int64_t first_user, int64_t users, int64_t items, int64_t factors,
-                     bmf_content_mode content, int64_t features, bmf_error *err)
+                     const bmf_content_pattern *pattern, bmf_error *err)
 {
     int64_t stride = bmf_model_stride(factors);
-    *model = (bmf_model){.first_user = first_user,
-                         .users = users,
-                         .items = items,
-                         .factors = factors,
-                         .stride = stride,
-                         .content = content};
+    *model =
+        (bmf_model){.first_user = first_user, .users = users, .items = items, .factors = factors, .stride = stride};
     model->P = bmf_alloc_zero(users * stride, sizeof(float), "user factors", err);
     model->Q = bmf_alloc_zero(items * stride, sizeof(float), "item factors", err);
     model->user_bias = bmf_alloc_zero(users, sizeof(float), "user biases", err);
     model->item_bias = bmf_alloc_zero(items, sizeof(float), "item biases", err);
     bool complete = model->P && model->Q && model->user_bias && model->item_bias;
-    if (content == BMF_CONTENT_CONCAT) {
-        model->features = features;
-        model->W = bmf_alloc_zero(users * features, sizeof(float), "user content weights", err);
-        model->W_scale = bmf_alloc_zero(users, sizeof(double), "content weight scales", err);
-        model->W_norm2 = bmf_alloc_zero(users, sizeof(double), "content weight norms", err);
-        complete = complete && model->W && model->W_scale && model->W_norm2;
-        for (int64_t u = 0; complete && u < users; u++)
-            model->W_scale[u] = 1;
-    }
+    if (complete && pattern)
+        complete = add_weights(model, pattern, err);
     if (complete)
         return BMF_OK;
     bmf_model_clear(model);
@@ -53,6 +58,9 @@ void bmf_model_clear(bmf_model *model)
     bmf_free(model->W);
     bmf_free(model->W_scale);
     bmf_free(model->W_norm2);
+    if (model->own_pattern)
+        bmf_content_pattern_clear(model->own_pattern);
+    bmf_free(model->own_pattern);
     *model = (bmf_model){0};
 }
 
@@ -73,7 +81,7 @@ static void init_rows(float *data, int64_t first, int64_t rows, int64_t columns,
 
 void bmf_model_init(bmf_model *model, uint64_t seed, double init_std)
 {
-    int64_t k = model->factors, F = model->features;
+    int64_t k = model->factors;
     init_rows(model->P, model->first_user, model->users, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_P),
               init_std);
     init_rows(model->Q, 0, model->items, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_Q), init_std);
@@ -81,19 +89,35 @@ void bmf_model_init(bmf_model *model, uint64_t seed, double init_std)
     memset(model->item_bias, 0, (size_t)model->items * sizeof(float));
     if (!model->W)
         return;
-    init_rows(model->W, model->first_user, model->users, F, F, bmf_rng_key(seed, BMF_STREAM_INIT_W), init_std);
+    const uint64_t key = bmf_rng_key(seed, BMF_STREAM_INIT_W);
     for (int64_t u = 0; u < model->users; u++) {
+        float *W = model->W + model->pattern->indptr[u];
+        const int64_t weights = model->pattern->indptr[u + 1] - model->pattern->indptr[u] - 1;
+        bmf_rng_normal(bmf_rng_subkey(key, (uint64_t)(model->first_user + u)), 0, init_std, W, weights);
         model->W_scale[u] = 1;
-        model->W_norm2[u] = norm2_of(model->W + u * F, F);
+        model->W_norm2[u] = norm2_of(W, weights);
     }
+}
+
+/* The stored weight of a feature; 0 if the user has none. */
+static double weight_of(const bmf_model *model, int64_t user, int32_t feature)
+{
+    int64_t low = model->pattern->indptr[user], high = model->pattern->indptr[user + 1] - 1;
+    while (low < high) { /* the first that is not below; the last of the row is above all */
+        const int64_t middle = low + (high - low) / 2;
+        if (model->pattern->index[middle] < feature)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return model->pattern->index[low] == feature ? (double)model->W[low] : 0;
 }
 
 static double content_term(const bmf_model *model, const bmf_csr *content, int64_t user, int64_t item)
 {
-    const float *W = model->W + user * model->features;
     double dot = 0;
     for (int64_t j = content->indptr[item]; j < content->indptr[item + 1]; j++)
-        dot += (double)W[content->indices[j]] * (double)content->data[j];
+        dot += weight_of(model, user, content->indices[j]) * (double)content->data[j];
     return model->W_scale[user] * dot;
 }
 
@@ -127,30 +151,52 @@ static float row_dot(const float *P, const float *Q, int64_t stride)
 }
 
 /* W_u·x_i without the scale, in float: for many items at a time, where content_term would cost. */
-static float content_dot(const float *W, const bmf_content_rows *content, int64_t item)
+static float content_dot(const float *W, const bmf_content_rows *content, int64_t item, const uint16_t *first,
+                         const uint16_t *rest)
 {
     const bmf_content_row *row = &content->row[item];
     float part[BMF_CONTENT_FIRST], dot = 0;
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        part[j] = W[row->feature[j]] * row->value[j];
+        part[j] = W[first[j]] * row->value[j];
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
         dot += part[j];
     for (int32_t j = 0; j < row->more; j++)
-        dot += W[content->feature[row->rest + j]] * content->value[row->rest + j];
+        dot += W[rest[j]] * content->value[row->rest + j];
     return dot;
 }
 
-void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, int64_t user, const int32_t *item,
-                            int64_t count, float *out)
+static void add_content(const bmf_model *model, const bmf_content_rows *content, const bmf_content_slots *slots,
+                        int64_t first, int64_t user, const int32_t *item, int64_t count, float *out)
 {
-    const bool blended = model->W && content;
-    const float *P = model->P + user * model->stride, *W = blended ? model->W + user * model->features : NULL;
+    const float *W = model->W + model->pattern->indptr[user], scale = (float)model->W_scale[user];
+    const uint16_t *rest = slots->rest + slots->rest_start[user];
+    for (int64_t j = 0; j < count; j++) {
+        const bmf_rating_slots *at = &slots->rating[first + j];
+        out[j] += scale * content_dot(W, content, item[j], at->slot, rest + at->rest);
+    }
+}
+
+void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, const bmf_content_slots *slots,
+                            int64_t first, int64_t user, const int32_t *item, int64_t count, float *out)
+{
+    const float *P = model->P + user * model->stride;
     const float base = (float)model->global_mean + model->user_bias[user];
-    const float scale = blended ? (float)model->W_scale[user] : 0;
     for (int64_t j = 0; j < count; j++)
         out[j] = base + model->item_bias[item[j]] + row_dot(P, model->Q + item[j] * model->stride, model->stride);
-    for (int64_t j = 0; blended && j < count; j++)
-        out[j] += scale * content_dot(W, content, item[j]);
+    if (model->W && content)
+        add_content(model, content, slots, first, user, item, count, out);
+}
+
+void bmf_model_spread_weights(const bmf_model *model, int64_t user, float *row)
+{
+    for (int64_t j = model->pattern->indptr[user]; j < model->pattern->indptr[user + 1]; j++)
+        row[model->pattern->index[j]] = model->W[j];
+}
+
+void bmf_model_wipe_weights(const bmf_model *model, int64_t user, float *row)
+{
+    for (int64_t j = model->pattern->indptr[user]; j < model->pattern->indptr[user + 1]; j++)
+        row[model->pattern->index[j]] = 0;
 }
 
 int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err)
@@ -178,13 +224,71 @@ static void spread_rows(float *data, int64_t rows, int64_t k, int64_t stride)
     }
 }
 
+/* The pattern of weights as a file has them: each row gets its weight of no feature. */
+static int pattern_of(const bmf_csr *weights, bmf_content_pattern *out, bmf_error *err)
+{
+    const int64_t users = weights->rows;
+    *out = (bmf_content_pattern){.users = users, .features = weights->columns};
+    out->indptr = bmf_alloc(users + 1, sizeof *out->indptr, "content weights", err);
+    out->index = bmf_alloc(bmf_csr_count(weights) + users, sizeof *out->index, "content weights", err);
+    if (!out->indptr || !out->index)
+        return BMF_ERR_MEMORY;
+    for (int64_t u = 0; u <= users; u++)
+        out->indptr[u] = weights->indptr[u] + u;
+    for (int64_t u = 0; u < users; u++) {
+        const int64_t count = weights->indptr[u + 1] - weights->indptr[u];
+        memcpy(out->index + out->indptr[u], weights->indices + weights->indptr[u], (size_t)count * sizeof *out->index);
+        out->index[out->indptr[u] + count] = (int32_t)weights->columns;
+    }
+    return BMF_OK;
+}
+
+static void fill_weights(bmf_model *model, const bmf_csr *weights)
+{
+    for (int64_t u = 0; u < model->users; u++) {
+        const float *from = weights->data + weights->indptr[u];
+        const int64_t count = weights->indptr[u + 1] - weights->indptr[u];
+        memcpy(model->W + model->pattern->indptr[u], from, (size_t)count * sizeof *from);
+        model->W_norm2[u] = norm2_of(from, count);
+    }
+}
+
+/* A model with the shapes of users [first, last) of the file; its content weights too. */
+static int create_for(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
+{
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
+    const bool blended = meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
+    bmf_csr weights = {0};
+    bmf_content_pattern *pattern = NULL;
+    int status = BMF_OK;
+    if (blended) {
+        pattern = bmf_alloc_zero(1, sizeof *pattern, "content weights", err);
+        status = pattern ? bmf_model_file_read_weights(file, first, last, &weights, err) : BMF_ERR_MEMORY;
+        if (status == BMF_OK)
+            status = pattern_of(&weights, pattern, err);
+    }
+    if (status == BMF_OK)
+        status = bmf_model_create(out, first, last - first, meta->items, meta->factors, pattern, err);
+    if (status == BMF_OK && blended) {
+        fill_weights(out, &weights);
+        out->own_pattern = pattern;
+        pattern = NULL;
+    }
+    if (pattern)
+        bmf_content_pattern_clear(pattern);
+    bmf_free(pattern);
+    bmf_csr_clear(&weights);
+    return status;
+}
+
 int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
 {
     const bmf_model_meta *meta = bmf_model_file_meta(file);
+    *out = (bmf_model){0};
     if (meta->content == BMF_CONTENT_EMBED)
         return bmf_fail(err, BMF_ERR_INPUT, "the model has content mode embed; this program reads none and concat");
     int64_t m = last - first, n = meta->items, k = meta->factors;
-    int status = bmf_model_create(out, first, m, n, k, meta->content, meta->features, err);
+    int status = create_for(file, first, last, out, err);
     if (status != BMF_OK)
         return status;
     out->global_mean = meta->global_mean;
@@ -195,18 +299,14 @@ int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model 
     } parts[] = {{BMF_ROLE_P, first, m, out->P},
                  {BMF_ROLE_Q, 0, n, out->Q},
                  {BMF_ROLE_USER_BIAS, first, m, out->user_bias},
-                 {BMF_ROLE_ITEM_BIAS, 0, n, out->item_bias},
-                 {BMF_ROLE_W, first, m, out->W}};
+                 {BMF_ROLE_ITEM_BIAS, 0, n, out->item_bias}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == BMF_OK; i++)
-        if (parts[i].to)
-            status = bmf_model_file_read_rows(file, parts[i].role, parts[i].first, parts[i].rows, parts[i].to, err);
+        status = bmf_model_file_read_rows(file, parts[i].role, parts[i].first, parts[i].rows, parts[i].to, err);
     if (status != BMF_OK) {
         bmf_model_clear(out);
         return status;
     }
     spread_rows(out->P, m, k, out->stride);
     spread_rows(out->Q, n, k, out->stride);
-    for (int64_t u = 0; out->W && u < m; u++)
-        out->W_norm2[u] = norm2_of(out->W + u * out->features, out->features);
     return BMF_OK;
 }

@@ -3,7 +3,7 @@
 #ifndef BMF_MODEL_MODEL_H
 #define BMF_MODEL_MODEL_H
 
-#include "kernels/content.h"
+#include "kernels/content_slots.h"
 #include "store/model_file.h"
 
 typedef struct bmf_model {
@@ -17,29 +17,39 @@ typedef struct bmf_model {
     float *Q;         /* (items, stride) */
     float *user_bias; /* (users) */
     float *item_bias; /* (items) */
-    float *W;         /* concat: (users, features), times W_scale[u]; else NULL */
-    double *W_scale;  /* concat: (users) */
-    double *W_norm2;  /* concat: (users) squared norm of the stored row, without the scale */
+    /* concat, else NULL: */
+    const bmf_content_pattern *pattern; /* which weights each user has */
+    bmf_content_pattern *own_pattern;   /* the same if the model is from a file and has to free it; else NULL */
+    float *W;                           /* (pattern->indptr[users]), those of user u times W_scale[u] */
+    double *W_scale;                    /* (users) */
+    double *W_norm2;                    /* (users) squared norm of the stored row, without the scale */
 } bmf_model;
 
 /* Floats from row to row for k factors. */
 int64_t bmf_model_stride(int64_t factors);
 
-/* Allocates the arrays (zeroed). On failure *model is {0}. Local. */
+/* Allocates the arrays (zeroed). pattern: of the users' content weights, borrowed while the model lives; NULL for the plain
+ * model. On failure *model is {0}. Local. */
 int bmf_model_create(bmf_model *model, int64_t first_user, int64_t users, int64_t items, int64_t factors,
-                     bmf_content_mode content, int64_t features, bmf_error *err);
+                     const bmf_content_pattern *pattern, bmf_error *err);
 void bmf_model_clear(bmf_model *model);
 
-/* P, Q, W from N(0, init_std²), each row a function of (seed, global row) only; biases 0; W_scale 1. */
+/* P, Q, W from N(0, init_std²), each row a function of (seed, global row) only, that of W of the number of its weights too;
+ * biases 0; W_scale 1. */
 void bmf_model_init(bmf_model *model, uint64_t seed, double init_std);
 
 /* r̂ of local user u (−1: unknown) and item i (−1: unknown), content row x_i = row i of `content` (already weighted; may
  * be NULL). What is unknown contributes nothing. The plain form; see bmf_model_predict_user for many items. */
 double bmf_model_predict(const bmf_model *model, const bmf_csr *content, int64_t user, int64_t item);
 
-/* r̂ of one local user for `count` items (each in 0 .. items − 1) into out (count). */
-void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, int64_t user, const int32_t *item,
-                            int64_t count, float *out);
+/* r̂ of one local user for `count` items (each in 0 .. items − 1) into out (count). With content, the items are entries
+ * first .. first + count − 1 of the ratings that the slots are of. */
+void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *content, const bmf_content_slots *slots,
+                            int64_t first, int64_t user, const int32_t *item, int64_t count, float *out);
+
+/* The stored weights of a local user, without the scale, into a row (F + 1) that is 0 elsewhere; and that row to 0 again. */
+void bmf_model_spread_weights(const bmf_model *model, int64_t user, float *row);
+void bmf_model_wipe_weights(const bmf_model *model, int64_t user, float *row);
 
 /* A content matrix times content_weight, as training and scoring use it. */
 int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err);

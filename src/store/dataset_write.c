@@ -51,13 +51,13 @@ static int64_t estimate(const bmf_dataset *dataset)
                     bmf_h5_estimate_strings(&dataset->title);
     for (int s = 0; s < BMF_SPLITS; s++) {
         const bmf_ratings *ratings = &dataset->split[s];
-        bytes += bmf_h5_estimate_csr(&ratings->matrix);
+        bytes += bmf_h5_estimate_csr(ratings->matrix.rows, bmf_csr_count(&ratings->matrix));
         if (ratings->timestamp)
             bytes += bmf_h5_estimate(bmf_csr_count(&ratings->matrix), sizeof *ratings->timestamp);
     }
     const bmf_content *content = &dataset->content;
-    return bytes + bmf_h5_estimate_csr(&content->matrix) + bmf_h5_estimate_strings(&content->feature) +
-           bmf_h5_estimate(content->feature.count, sizeof *content->idf);
+    return bytes + bmf_h5_estimate_csr(content->matrix.rows, bmf_csr_count(&content->matrix)) +
+           bmf_h5_estimate_strings(&content->feature) + bmf_h5_estimate(content->feature.count, sizeof *content->idf);
 }
 
 static int write_items(hid_t file, const bmf_dataset *dataset, bmf_error *err)

@@ -4,9 +4,9 @@
 #include "base/memory.h"
 #include "store/parts.h"
 
-static int write_encoding(hid_t group, const bmf_csr *matrix, bmf_error *err)
+static int write_encoding(hid_t group, int64_t rows, int64_t columns, bmf_error *err)
 {
-    int64_t shape[2] = {matrix->rows, matrix->columns};
+    int64_t shape[2] = {rows, columns};
     int status = bmf_h5_write_attribute(group, "encoding-type", BMF_H5_TEXT, 1, "csr_matrix", err);
     if (status == BMF_OK)
         status = bmf_h5_write_attribute(group, "encoding-version", BMF_H5_TEXT, 1, "0.1.0", err);
@@ -36,13 +36,96 @@ int bmf_h5_csr_write(hid_t parent, const char *name, const bmf_csr *matrix, hid_
     hid_t own = -1;
     int status = bmf_h5_group_create(parent, name, &own, err);
     if (status == BMF_OK)
-        status = write_encoding(own, matrix, err);
+        status = write_encoding(own, matrix->rows, matrix->columns, err);
     if (status == BMF_OK)
         status = write_arrays(own, matrix, err);
     if (group && status == BMF_OK)
         *group = own;
     else
         bmf_h5_close(&own);
+    return status;
+}
+
+int bmf_h5_csr_create(hid_t parent, const char *name, int64_t rows, int64_t columns, int64_t count,
+                      bmf_h5_csr_rows *out, bmf_error *err)
+{
+    const int64_t zero = 0;
+    *out = (bmf_h5_csr_rows)BMF_H5_CSR_ROWS_INIT;
+    bmf_h5_csr *csr = &out->csr;
+    csr->rows = rows;
+    csr->columns = columns;
+    csr->count = count;
+    int status = bmf_h5_group_create(parent, name, &csr->group, err);
+    if (status == BMF_OK)
+        status = write_encoding(csr->group, rows, columns, err);
+    const struct {
+        const char *name;
+        bmf_h5_type type;
+        int64_t rows;
+        bmf_h5_array *array;
+    } arrays[] = {{"data", BMF_H5_FLOAT32, count, &csr->data},
+                  {"indices", BMF_H5_INT32, count, &csr->indices},
+                  {"indptr", BMF_H5_INT64, rows + 1, &csr->indptr}};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == BMF_OK; i++)
+        status = bmf_h5_array_create(csr->group, arrays[i].name, arrays[i].type, 0, (bmf_h5_shape){arrays[i].rows, -1},
+                                     false, arrays[i].array, err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_write(&csr->indptr, 0, 1, &zero, err);
+    if (status != BMF_OK)
+        bmf_h5_csr_close(csr);
+    return status;
+}
+
+static int fail_rows(const bmf_h5_csr_rows *out, int64_t rows, int64_t entries, bmf_error *err)
+{
+    int status =
+        bmf_fail(err, BMF_ERR_INTERNAL,
+                 "%" PRId64 " rows with %" PRId64 " entries are written, %" PRId64 " with %" PRId64 " were announced",
+                 rows, entries, out->csr.rows, out->csr.count);
+    bmf_h5_context(err, out->csr.group, NULL);
+    return status;
+}
+
+/* indptr of the rows as the file counts them. */
+static int append_indptr(bmf_h5_csr_rows *out, const bmf_csr *rows, bmf_error *err)
+{
+    int64_t *indptr = bmf_alloc(rows->rows, sizeof *indptr, "indptr", err);
+    if (!indptr)
+        return BMF_ERR_MEMORY;
+    for (int64_t i = 0; i < rows->rows; i++)
+        indptr[i] = out->entries + rows->indptr[i + 1];
+    int status = bmf_h5_array_write(&out->csr.indptr, out->rows + 1, rows->rows, indptr, err);
+    bmf_free(indptr);
+    return status;
+}
+
+int bmf_h5_csr_append(bmf_h5_csr_rows *out, const bmf_csr *rows, bmf_error *err)
+{
+    const int64_t count = bmf_csr_count(rows);
+    if (rows->rows > out->csr.rows - out->rows || count > out->csr.count - out->entries)
+        return fail_rows(out, out->rows + rows->rows, out->entries + count, err);
+    int status = append_indptr(out, rows, err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_write(&out->csr.indices, out->entries, count, rows->indices, err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_write(&out->csr.data, out->entries, count, rows->data, err);
+    out->rows += rows->rows;
+    out->entries += count;
+    return status;
+}
+
+int bmf_h5_csr_finish(bmf_h5_csr_rows *out, bmf_error *err)
+{
+    int status = BMF_OK;
+    if (out->rows != out->csr.rows || out->entries != out->csr.count)
+        status = fail_rows(out, out->rows, out->entries, err);
+    bmf_h5_array *const arrays[] = {&out->csr.data, &out->csr.indices, &out->csr.indptr};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        int closed = bmf_h5_array_close(arrays[i], err);
+        if (status == BMF_OK)
+            status = closed;
+    }
+    bmf_h5_csr_close(&out->csr);
     return status;
 }
 

@@ -18,9 +18,10 @@ static const struct {
     const char *format;  /* value of the attribute */
     const char *name;    /* short, for programs */
     const char *article; /* for sentences */
+    int version;         /* of the format: the one that is written and read */
 } kinds[BMF_H5_KINDS] = {
-    [BMF_H5_DATASET] = {"blendmf-dataset", "dataset", "a blendmf data set"},
-    [BMF_H5_MODEL] = {"blendmf-model", "model", "a blendmf model"},
+    [BMF_H5_DATASET] = {"blendmf-dataset", "dataset", "a blendmf data set", 1},
+    [BMF_H5_MODEL] = {"blendmf-model", "model", "a blendmf model", 2},
 };
 
 static hid_t access_properties(void)
@@ -54,7 +55,7 @@ static hid_t creation_properties(void)
 static int write_root(hid_t file, bmf_h5_kind kind, bmf_error *err)
 {
     char creator[64];
-    int64_t version = BMF_H5_FORMAT_VERSION;
+    int64_t version = kinds[kind].version;
     snprintf(creator, sizeof creator, "blendmf %s", bmf_version());
     int status = bmf_h5_write_attribute(file, "format", BMF_H5_TEXT, 1, kinds[kind].format, err);
     if (status == BMF_OK)
@@ -174,9 +175,9 @@ int bmf_h5_file_open(const char *path, bmf_h5_kind kind, hid_t *out, bmf_error *
         status = read_root(file, &found, &version, err);
     if (status == BMF_OK && found != kind)
         status = bmf_fail(err, BMF_ERR_INPUT, "is %s, %s is expected", kinds[found].article, kinds[kind].article);
-    if (status == BMF_OK && version != BMF_H5_FORMAT_VERSION)
-        status = bmf_fail(err, BMF_ERR_INPUT, "format_version %" PRId64 "; this program reads %d", version,
-                          BMF_H5_FORMAT_VERSION);
+    if (status == BMF_OK && version != kinds[kind].version)
+        status = bmf_fail(err, BMF_ERR_INPUT, "format_version %" PRId64 "; this program reads %d%s", version,
+                          kinds[kind].version, version < kinds[kind].version ? " (make the file anew)" : "");
     if (status == BMF_OK) {
         *out = file;
         return BMF_OK;

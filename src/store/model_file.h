@@ -7,11 +7,11 @@
 
 #include "data/dataset.h"
 
-/* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), W (m,F), V (F,k), user_bias (m), item_bias (n), feature_bias (F). */
+/* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), V (F,k), user_bias (m), item_bias (n), feature_bias (F). Beside them
+ * concat has the sparse matrix W (m,F). */
 typedef enum bmf_role {
     BMF_ROLE_P,
     BMF_ROLE_Q,
-    BMF_ROLE_W,
     BMF_ROLE_V,
     BMF_ROLE_USER_BIAS,
     BMF_ROLE_ITEM_BIAS,
@@ -75,19 +75,26 @@ typedef struct bmf_extent {
 } bmf_extent;
 bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role);
 
-/* "P", "Q", "W", "V", "user_bias", "item_bias", "feature_bias": the data set's name in the file. */
+/* Whether the model has W: concat with features. */
+bool bmf_model_meta_has_weights(const bmf_model_meta *meta);
+
+/* "P", "Q", "V", "user_bias", "item_bias", "feature_bias": the data set's name in the file. */
 const char *bmf_role_name(bmf_role role);
 
 typedef struct bmf_model_writer bmf_model_writer;
 
 /* Creates the temporary file beside `path` and every array of the meta; reserves its space first, so that a full disk is
- * met here. content may be NULL when meta->features is 0; it is stored unscaled. Local. */
+ * met here. content may be NULL when meta->features is 0; it is stored unscaled. weights: entries that W is going to have.
+ * Local. */
 int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
-                            const bmf_content *content, bmf_model_writer **out, bmf_error *err);
+                            const bmf_content *content, int64_t weights, bmf_model_writer **out, bmf_error *err);
 
 /* Rows [first, first + rows) of an array, packed (rows × columns). Local. */
 int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const float *data,
                           bmf_error *err);
+
+/* The next rows of W, from the first user on in order: indices ascend in a row. Local. */
+int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_error *err);
 
 int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
 
@@ -113,6 +120,13 @@ int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, in
 /* Rows [first, first + rows) of an array into out, packed. Values that are not finite are BMF_ERR_INPUT. Local. */
 int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, float *out,
                              bmf_error *err);
+
+/* Rows [first, last) of W, checked: BMF_ERR_INPUT for what a sparse matrix with ascending rows cannot have. On failure *out
+ * is {0}. Local. */
+int bmf_model_file_read_weights(bmf_model_file *file, int64_t first, int64_t last, bmf_csr *out, bmf_error *err);
+
+/* Entries of W; 0 if the model has none. */
+int64_t bmf_model_file_weights(const bmf_model_file *file);
 
 /* What kind of file of ours this is: "dataset", "model", or BMF_ERR_INPUT. *format_version too. Local. */
 int bmf_file_kind(const char *path, char kind[32], int64_t *format_version, bmf_error *err);

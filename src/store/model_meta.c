@@ -77,18 +77,22 @@ const char *bmf_content_mode_name(bmf_content_mode mode)
 
 const char *bmf_role_name(bmf_role role)
 {
-    static const char *const names[BMF_ROLES] = {"P", "Q", "W", "V", "user_bias", "item_bias", "feature_bias"};
+    static const char *const names[BMF_ROLES] = {"P", "Q", "V", "user_bias", "item_bias", "feature_bias"};
     return names[role];
 }
 
 bool bmf_role_is_matrix(bmf_role role)
 {
-    return role == BMF_ROLE_P || role == BMF_ROLE_Q || role == BMF_ROLE_W || role == BMF_ROLE_V;
+    return role == BMF_ROLE_P || role == BMF_ROLE_Q || role == BMF_ROLE_V;
+}
+
+bool bmf_model_meta_has_weights(const bmf_model_meta *meta)
+{
+    return meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
 }
 
 bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role)
 {
-    bool concat = meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
     bool embed = meta->content == BMF_CONTENT_EMBED && meta->features > 0;
     bmf_extent none = {0, 0};
     switch (role) {
@@ -96,8 +100,6 @@ bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role)
         return (bmf_extent){meta->users, meta->factors};
     case BMF_ROLE_Q:
         return (bmf_extent){meta->items, meta->factors};
-    case BMF_ROLE_W:
-        return concat ? (bmf_extent){meta->users, meta->features} : none;
     case BMF_ROLE_V:
         return embed ? (bmf_extent){meta->features, meta->factors} : none;
     case BMF_ROLE_USER_BIAS:

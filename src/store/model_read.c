@@ -11,6 +11,7 @@ struct bmf_model_file {
     hid_t id;
     bmf_model_meta meta;
     bmf_h5_array array[BMF_ROLES]; /* open and checked; id −1 where the model has none */
+    bmf_h5_csr weights;            /* W; no group where the model has none */
 };
 
 static int check_complete(hid_t file, bmf_error *err)
@@ -71,6 +72,8 @@ static int check_parts(bmf_model_file *file, bmf_error *err)
         status = check_content(file, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = open_array(file, (bmf_role)role, err);
+    if (status == BMF_OK && bmf_model_meta_has_weights(&file->meta))
+        status = bmf_h5_csr_open(file->id, "W", file->meta.users, file->meta.features, &file->weights, err);
     if (status != BMF_OK)
         bmf_context(err, "%s", file->path);
     return status;
@@ -83,6 +86,7 @@ int bmf_model_file_open(const char *path, bmf_model_file **out, bmf_error *err)
     if (!file)
         return BMF_ERR_MEMORY;
     file->id = -1;
+    file->weights = (bmf_h5_csr)BMF_H5_CSR_INIT;
     for (int role = 0; role < BMF_ROLES; role++)
         file->array[role] = (bmf_h5_array)BMF_H5_ARRAY_INIT;
     file->path = bmf_copy_string(path, "path", err);
@@ -102,6 +106,7 @@ void bmf_model_file_close(bmf_model_file **file_at)
         return;
     for (int role = 0; role < BMF_ROLES; role++)
         (void)bmf_h5_array_close(&file->array[role], NULL);
+    bmf_h5_csr_close(&file->weights);
     bmf_h5_close(&file->id);
     bmf_free(file->path);
     bmf_free(file);
@@ -227,5 +232,24 @@ int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first,
             status = bmf_fail(err, BMF_ERR_INPUT, "/%s: the value in row %" PRId64 ", column %" PRId64 " is not finite",
                               bmf_role_name(role), first + at / array->columns, at % array->columns);
     }
+    return finish(file, status, err);
+}
+
+int64_t bmf_model_file_weights(const bmf_model_file *file)
+{
+    return file->weights.count;
+}
+
+int bmf_model_file_read_weights(bmf_model_file *file, int64_t first, int64_t last, bmf_csr *out, bmf_error *err)
+{
+    int64_t begin;
+    *out = (bmf_csr){0};
+    if (file->weights.group < 0)
+        return finish(file, bmf_fail(err, BMF_ERR_INTERNAL, "a model of this kind has no W"), err);
+    int status = bmf_h5_csr_read(&file->weights, first, last, out, &begin, err);
+    if (status == BMF_OK)
+        status = bmf_h5_check_ascending("W", out, first, err);
+    if (status != BMF_OK)
+        bmf_csr_clear(out);
     return finish(file, status, err);
 }

@@ -16,6 +16,7 @@ struct bmf_model_writer {
     bmf_h5_array array[BMF_ROLES];
     uint64_t *seen[BMF_ROLES];  /* a bit per row written */
     int64_t missing[BMF_ROLES]; /* rows still to come */
+    bmf_h5_csr_rows weights;    /* W; no group if the model has none */
     bool has_history;
 };
 
@@ -37,7 +38,7 @@ static int check_inputs(const bmf_model_meta *meta, const bmf_ids *users, const 
 }
 
 static int64_t estimate(const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
-                        const bmf_content *content)
+                        const bmf_content *content, int64_t weights)
 {
     int64_t bytes = SLACK + bmf_h5_estimate_ids(users) + bmf_h5_estimate_ids(items);
     for (int role = 0; role < BMF_ROLES; role++) {
@@ -45,8 +46,10 @@ static int64_t estimate(const bmf_model_meta *meta, const bmf_ids *users, const 
         bytes += bmf_h5_estimate(extent.rows * extent.columns, sizeof(float));
     }
     if (meta->features > 0)
-        bytes += bmf_h5_estimate_csr(&content->matrix) + bmf_h5_estimate_strings(&content->feature) +
-                 bmf_h5_estimate(meta->features, sizeof *content->idf);
+        bytes += bmf_h5_estimate_csr(meta->items, bmf_csr_count(&content->matrix)) +
+                 bmf_h5_estimate_strings(&content->feature) + bmf_h5_estimate(meta->features, sizeof *content->idf);
+    if (bmf_model_meta_has_weights(meta))
+        bytes += bmf_h5_estimate_csr(meta->users, weights);
     return bytes;
 }
 
@@ -66,7 +69,7 @@ static int create_array(bmf_model_writer *writer, bmf_role role, bmf_error *err)
 }
 
 static int create_parts(bmf_model_writer *writer, const bmf_ids *users, const bmf_ids *items,
-                        const bmf_content *content, bmf_error *err)
+                        const bmf_content *content, int64_t weights, bmf_error *err)
 {
     int status = bmf_model_meta_write(writer->file, &writer->meta, err);
     if (status == BMF_OK)
@@ -77,6 +80,9 @@ static int create_parts(bmf_model_writer *writer, const bmf_ids *users, const bm
         status = bmf_h5_write_content(writer->file, writer->meta.items, content, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = create_array(writer, (bmf_role)role, err);
+    if (status == BMF_OK && bmf_model_meta_has_weights(&writer->meta))
+        status = bmf_h5_csr_create(writer->file, "W", writer->meta.users, writer->meta.features, weights,
+                                   &writer->weights, err);
     return status;
 }
 
@@ -88,6 +94,7 @@ static bmf_model_writer *new_writer(const char *path, const bmf_model_meta *meta
     writer->file = -1;
     writer->place = (bmf_atomic_file)BMF_ATOMIC_FILE_INIT;
     writer->meta = *meta;
+    writer->weights = (bmf_h5_csr_rows)BMF_H5_CSR_ROWS_INIT;
     for (int role = 0; role < BMF_ROLES; role++)
         writer->array[role] = (bmf_h5_array)BMF_H5_ARRAY_INIT;
     writer->path = bmf_copy_string(path, "path", err);
@@ -97,7 +104,7 @@ static bmf_model_writer *new_writer(const char *path, const bmf_model_meta *meta
 }
 
 int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
-                            const bmf_content *content, bmf_model_writer **out, bmf_error *err)
+                            const bmf_content *content, int64_t weights, bmf_model_writer **out, bmf_error *err)
 {
     *out = NULL;
     bmf_model_writer *writer = new_writer(path, meta, err);
@@ -107,10 +114,10 @@ int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const 
     if (status == BMF_OK)
         status = bmf_atomic_file_create(&writer->place, path, err);
     if (status == BMF_OK)
-        status =
-            bmf_h5_file_create(&writer->place, BMF_H5_MODEL, estimate(meta, users, items, content), &writer->file, err);
+        status = bmf_h5_file_create(&writer->place, BMF_H5_MODEL, estimate(meta, users, items, content, weights),
+                                    &writer->file, err);
     if (status == BMF_OK)
-        status = create_parts(writer, users, items, content, err);
+        status = create_parts(writer, users, items, content, weights, err);
     if (status != BMF_OK) {
         bmf_context(err, "%s", path);
         bmf_model_writer_abandon(&writer);
@@ -139,6 +146,18 @@ int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first
     if (status == BMF_OK)
         mark_rows(writer, role, first, rows);
     else
+        bmf_context(err, "%s", writer->path);
+    return status;
+}
+
+int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_error *err)
+{
+    int status;
+    if (writer->weights.csr.group < 0)
+        status = bmf_fail(err, BMF_ERR_INTERNAL, "a model of this kind has no W");
+    else
+        status = bmf_h5_csr_append(&writer->weights, rows, err);
+    if (status != BMF_OK)
         bmf_context(err, "%s", writer->path);
     return status;
 }
@@ -183,6 +202,8 @@ static int close_arrays(bmf_model_writer *writer, bmf_error *err)
         if (status == BMF_OK)
             status = closed;
     }
+    if (status == BMF_OK && writer->weights.csr.group >= 0)
+        status = bmf_h5_csr_finish(&writer->weights, err);
     return status;
 }
 
@@ -214,6 +235,7 @@ void bmf_model_writer_abandon(bmf_model_writer **writer_at)
         (void)bmf_h5_array_close(&writer->array[role], NULL);
         bmf_free(writer->seen[role]);
     }
+    bmf_h5_csr_close(&writer->weights.csr);
     bmf_h5_file_discard(&writer->place, &writer->file);
     bmf_free(writer->path);
     bmf_free(writer);

@@ -103,16 +103,16 @@ int bmf_h5_write_content(hid_t parent, int64_t rows, const bmf_content *content,
     return status;
 }
 
-/* Kernels rely on a content row naming each feature once, in order. */
-static int check_ascending(const bmf_csr *matrix, bmf_error *err)
+/* Kernels rely on a content row naming each feature once, in order; searches in W do too. */
+int bmf_h5_check_ascending(const char *name, const bmf_csr *matrix, int64_t first, bmf_error *err)
 {
     for (int64_t row = 0; row < matrix->rows; row++)
         for (int64_t at = matrix->indptr[row] + 1; at < matrix->indptr[row + 1]; at++)
             if (matrix->indices[at] <= matrix->indices[at - 1])
                 return bmf_fail(err, BMF_ERR_INPUT,
-                                "/content: index %" PRId32 " follows %" PRId32 " in row %" PRId64
+                                "/%s: index %" PRId32 " follows %" PRId32 " in row %" PRId64
                                 ", the indices of a row must ascend",
-                                matrix->indices[at], matrix->indices[at - 1], row);
+                                name, matrix->indices[at], matrix->indices[at - 1], first + row);
     return BMF_OK;
 }
 
@@ -142,7 +142,7 @@ int bmf_h5_read_content(hid_t parent, int64_t rows, int64_t features, bmf_conten
     if (status == BMF_OK)
         status = bmf_h5_csr_read(&csr, 0, rows, &out->matrix, &begin, err);
     if (status == BMF_OK)
-        status = check_ascending(&out->matrix, err);
+        status = bmf_h5_check_ascending("content", &out->matrix, 0, err);
     if (status == BMF_OK)
         status = bmf_h5_read_strings(csr.group, "feature", features, "one for each column of the content",
                                      &out->feature, err);
@@ -170,8 +170,7 @@ int64_t bmf_h5_estimate_strings(const bmf_strings *list)
     return bmf_h5_estimate(list->count ? list->offset[list->count] : 0, 1);
 }
 
-int64_t bmf_h5_estimate_csr(const bmf_csr *matrix)
+int64_t bmf_h5_estimate_csr(int64_t rows, int64_t count)
 {
-    return bmf_h5_estimate(bmf_csr_count(matrix), sizeof *matrix->indices + sizeof *matrix->data) +
-           bmf_h5_estimate(matrix->rows + 1, sizeof *matrix->indptr);
+    return bmf_h5_estimate(count, sizeof(int32_t) + sizeof(float)) + bmf_h5_estimate(rows + 1, sizeof(int64_t));
 }

@@ -28,8 +28,26 @@ typedef struct bmf_h5_csr {
         -1, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, BMF_H5_ARRAY_INIT, 0, 0, 0, 1                                        \
     }
 
+/* One being written by rows. */
+typedef struct bmf_h5_csr_rows {
+    bmf_h5_csr csr;
+    int64_t rows, entries; /* written so far */
+} bmf_h5_csr_rows;
+
+#define BMF_H5_CSR_ROWS_INIT                                                                                           \
+    {                                                                                                                  \
+        BMF_H5_CSR_INIT, 0, 0                                                                                          \
+    }
+
 /* Writes the matrix as <parent>/<name>; matrix->indptr may be NULL for one without entries. *group as above. */
 int bmf_h5_csr_write(hid_t parent, const char *name, const bmf_csr *matrix, hid_t *group, bmf_error *err);
+
+/* The same by rows: creates the group and its arrays for `count` entries; then takes the next rows, as a matrix of their own,
+ * from the first on until all are there; and closes. BMF_ERR_INTERNAL for more or fewer rows or entries than announced. */
+int bmf_h5_csr_create(hid_t parent, const char *name, int64_t rows, int64_t columns, int64_t count,
+                      bmf_h5_csr_rows *out, bmf_error *err);
+int bmf_h5_csr_append(bmf_h5_csr_rows *csr, const bmf_csr *rows, bmf_error *err);
+int bmf_h5_csr_finish(bmf_h5_csr_rows *csr, bmf_error *err);
 
 /* BMF_ERR_INPUT unless its shape is rows × columns; columns < 0 takes what is there. */
 int bmf_h5_csr_open(hid_t parent, const char *name, int64_t rows, int64_t columns, bmf_h5_csr *out, bmf_error *err);
@@ -45,6 +63,9 @@ int bmf_h5_csr_read_indptr(const bmf_h5_csr *csr, int64_t first, int64_t last, i
  * rows need is read. */
 int bmf_h5_csr_read(const bmf_h5_csr *csr, int64_t first, int64_t last, bmf_csr *out, int64_t *begin, bmf_error *err);
 
+/* BMF_ERR_INPUT unless the indices of each row ascend; `name` is the matrix's, for the message, and `first` its first row. */
+int bmf_h5_check_ascending(const char *name, const bmf_csr *matrix, int64_t first, bmf_error *err);
+
 /* /content: the matrix, `feature`, `idf`. rows is its number of items even if the content is empty ({0}). */
 int bmf_h5_write_content(hid_t parent, int64_t rows, const bmf_content *content, bmf_error *err);
 int bmf_h5_read_content(hid_t parent, int64_t rows, int64_t features, bmf_content *out, bmf_error *err);
@@ -52,6 +73,6 @@ int bmf_h5_read_content(hid_t parent, int64_t rows, int64_t features, bmf_conten
 /* Upper estimates of their bytes in a file. */
 int64_t bmf_h5_estimate_ids(const bmf_ids *ids);
 int64_t bmf_h5_estimate_strings(const bmf_strings *list);
-int64_t bmf_h5_estimate_csr(const bmf_csr *matrix);
+int64_t bmf_h5_estimate_csr(int64_t rows, int64_t count);
 
 #endif

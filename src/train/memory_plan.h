@@ -9,7 +9,7 @@ typedef enum bmf_memory_part {
     BMF_MEMORY_VALIDATION, /* the same for validation ratings */
     BMF_MEMORY_PARAMETERS, /* P, Q, biases and W */
     BMF_MEMORY_BEST,       /* all of them once more, as of the best epoch: only with validation ratings */
-    BMF_MEMORY_CONTENT,    /* content rows, and where W meets them */
+    BMF_MEMORY_CONTENT,    /* content rows, which weights W has, and where ratings meet them */
     BMF_MEMORY_MERGE,      /* copies of the item side and the merge's buffers */
     BMF_MEMORY_ORDER,      /* the order of the users and the counts of steps */
     BMF_MEMORY_PARTS

@@ -29,74 +29,20 @@ void bmf_shard_clear(bmf_shard *shard)
     bmf_ratings_clear(&shard->train);
     bmf_ratings_clear(&shard->val);
     bmf_content_rows_clear(&shard->rows);
-    bmf_free(shard->feature_column);
     bmf_free(shard->item_steps);
     *shard = (bmf_shard){0};
-}
-
-typedef struct feature_count {
-    int64_t items; /* that carry the feature */
-    int32_t feature;
-} feature_count;
-
-static int more_items_first(const void *a, const void *b)
-{
-    const feature_count *x = a, *y = b;
-    return x->items != y->items ? (x->items < y->items) - (x->items > y->items) : x->feature - y->feature;
-}
-
-/* Orders the features by how many items carry them: column[f] for each. */
-static int order_features(const bmf_csr *content, int32_t **column, bmf_error *err)
-{
-    const int64_t F = content->columns;
-    feature_count *count = bmf_alloc_zero(F, sizeof *count, "feature counts", err);
-    *column = bmf_alloc(F, sizeof **column, "feature columns", err);
-    if (count && *column) {
-        for (int32_t f = 0; f < F; f++)
-            count[f].feature = f;
-        for (int64_t j = 0; j < bmf_csr_count(content); j++)
-            count[content->indices[j]].items++;
-        qsort(count, (size_t)F, sizeof *count, more_items_first);
-        for (int32_t c = 0; c < F; c++)
-            (*column)[count[c].feature] = c;
-    }
-    bmf_free(count);
-    return count && *column ? BMF_OK : BMF_ERR_MEMORY;
-}
-
-/* Renumbers the features of every row and sorts the row again, by insertion: rows are short. */
-static void renumber_features(bmf_csr *content, const int32_t *column)
-{
-    for (int64_t i = 0; i < content->rows; i++) {
-        const int64_t first = content->indptr[i];
-        for (int64_t j = first; j < content->indptr[i + 1]; j++) {
-            const int32_t feature = column[content->indices[j]];
-            const float value = content->data[j];
-            int64_t at = j;
-            for (; at > first && content->indices[at - 1] > feature; at--) {
-                content->indices[at] = content->indices[at - 1];
-                content->data[at] = content->data[at - 1];
-            }
-            content->indices[at] = feature;
-            content->data[at] = value;
-        }
-    }
 }
 
 static int read_content(bmf_dataset_file *file, double weight, bmf_shard *out, bmf_error *err)
 {
     bmf_content content = {0};
-    bmf_csr scaled = {0}, *rows = &scaled;
+    bmf_csr scaled = {0};
     int status = bmf_dataset_file_read_content(file, &content, err);
     if (status == BMF_OK)
-        status = bmf_content_scaled(&content.matrix, weight, rows, err);
+        status = bmf_content_scaled(&content.matrix, weight, &scaled, err);
     if (status == BMF_OK)
-        status = order_features(rows, &out->feature_column, err);
-    if (status == BMF_OK) {
-        renumber_features(rows, out->feature_column);
-        status = bmf_content_rows_create(rows->rows, rows->columns, rows->indptr, rows->indices, rows->data, &out->rows,
-                                         err);
-    }
+        status = bmf_content_rows_create(scaled.rows, scaled.columns, scaled.indptr, scaled.indices, scaled.data,
+                                         &out->rows, err);
     bmf_csr_clear(&scaled);
     bmf_content_clear(&content);
     return status;

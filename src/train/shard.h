@@ -16,9 +16,6 @@ typedef struct bmf_shard {
     bmf_ratings train;     /* (users × items), each user's ratings in a random order, a function of (seed, user) */
     bmf_ratings val;       /* (users × items) */
     bmf_content_rows rows; /* (items × F) content scaled by content_weight; F = 0 when not wanted */
-    /* (F) column of W and of `rows` that holds feature f of the file: the commonest come first, so that the few that most
-     * items carry share few cache lines of a row of W. */
-    int32_t *feature_column;
     int64_t all_train, all_val;
     double mean;     /* of all training ratings */
     double variance; /* of all training ratings around it */

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "train/auto_merges.h"
+#include "train/content_weights.h"
 #include "train/epoch.h"
 #include "train/merge.h"
 #include "train/save.h"
@@ -27,6 +28,8 @@ typedef struct trainer {
     bmf_dataset_file *file;
     uint64_t fingerprint; /* of the data set */
     bmf_shard shard;
+    bmf_content_pattern pattern; /* of the weights of model and best */
+    bmf_content_slots train_slots, val_slots;
     bmf_model model, best;
     bmf_kernel kernel;
     bmf_sweep sweep;
@@ -62,6 +65,8 @@ static void describe_sweep(trainer *t)
         .Q = t->model.Q,
         .item_bias = t->model.item_bias,
         .content = t->model.W ? &shard->rows : NULL,
+        .slots = &t->train_slots,
+        .W_indptr = t->pattern.indptr,
         .W = t->model.W,
         .W_scale = t->model.W_scale,
         .W_norm2 = t->model.W_norm2,
@@ -92,17 +97,36 @@ static int plan_merges(trainer *t, bmf_error *err)
     return status;
 }
 
+/* Which weights there are, and where the ratings meet them. */
+static int find_weights(trainer *t, bmf_error *err)
+{
+    const bmf_shard *shard = &t->shard;
+    const bmf_csr *train = &shard->train.matrix;
+    const int threads = (int)t->options.threads;
+    int status = bmf_content_pattern_create(train, &shard->rows, shard->first_user, threads, &t->pattern, err);
+    if (status == BMF_OK)
+        status = bmf_content_slots_create(train, &shard->rows, &t->pattern, shard->first_user, threads, &t->train_slots,
+                                          err);
+    if (status == BMF_OK)
+        status = bmf_content_slots_create(&shard->val.matrix, &shard->rows, &t->pattern, shard->first_user, threads,
+                                          &t->val_slots, err);
+    if (status == BMF_ERR_INPUT)
+        bmf_context(err, "%s", bmf_dataset_file_path(t->file));
+    return status;
+}
+
 /* Everything that may fail locally before the first epoch. */
 static int allocate(trainer *t, bmf_error *err)
 {
     const bmf_shard *shard = &t->shard;
     const bmf_train_options *o = &t->options;
-    const int64_t F = shard->rows.features;
-    int status =
-        bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
+    const bool blended = o->content != BMF_CONTENT_NONE;
+    const bmf_content_pattern *pattern = blended ? &t->pattern : NULL;
+    int status = blended ? find_weights(t, err) : BMF_OK;
+    if (status == BMF_OK)
+        status = bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, pattern, err);
     if (status == BMF_OK && shard->all_val > 0)
-        status =
-            bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, o->content, F, err);
+        status = bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, pattern, err);
     if (status != BMF_OK)
         return status;
     t->model.global_mean = t->best.global_mean = shard->mean;
@@ -161,6 +185,9 @@ static void tear_down(trainer *t)
     bmf_item_copies_clear(&t->copies);
     bmf_model_clear(&t->model);
     bmf_model_clear(&t->best);
+    bmf_content_pattern_clear(&t->pattern);
+    bmf_content_slots_clear(&t->train_slots);
+    bmf_content_slots_clear(&t->val_slots);
     bmf_shard_clear(&t->shard);
     bmf_dataset_file_close(&t->file);
 }
@@ -223,10 +250,10 @@ static void run_epoch(trainer *t, int64_t number, bmf_epoch_record *record)
     bmf_stopwatch_start(&t->watch);
     double squares = run_windows(t, number);
     if (t->options.exact_train_loss && isfinite(squares))
-        squares = bmf_prediction_squares(t->comm, &t->model, shard, &shard->train.matrix, threads);
+        squares = bmf_prediction_squares(t->comm, &t->model, shard, &shard->train.matrix, &t->train_slots, threads);
     double extra = penalty(t);
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_LOSS);
-    double val_squares = bmf_prediction_squares(t->comm, &t->model, shard, &shard->val.matrix, threads);
+    double val_squares = bmf_prediction_squares(t->comm, &t->model, shard, &shard->val.matrix, &t->val_slots, threads);
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_VALIDATION);
     const double train = (double)shard->all_train, val = (double)shard->all_val;
     *record = (bmf_epoch_record){
@@ -278,7 +305,7 @@ static void keep_best(trainer *t, const bmf_epoch_record *record)
     copy_floats(to->user_bias, from->user_bias, from->users, threads);
     copy_floats(to->item_bias, from->item_bias, from->items, threads);
     if (from->W) {
-        copy_floats(to->W, from->W, from->users * from->features, threads);
+        copy_floats(to->W, from->W, from->pattern->indptr[from->users], threads);
         memcpy(to->W_scale, from->W_scale, (size_t)from->users * sizeof(double));
         memcpy(to->W_norm2, from->W_norm2, (size_t)from->users * sizeof(double));
     }
@@ -358,12 +385,24 @@ static int run_epochs(trainer *t, const bmf_train_observer *observer, const vola
     return BMF_OK;
 }
 
-static int64_t content_bytes(const bmf_content_rows *rows)
+static int64_t weight_bytes(const bmf_model *model)
 {
-    if (rows->items == 0 || rows->features == 0)
+    if (!model->W)
         return 0;
-    const int64_t rest = (int64_t)rows->row[rows->items - 1].rest + rows->row[rows->items - 1].more;
-    return rows->items * (int64_t)sizeof *rows->row + rest * (int64_t)(sizeof(int32_t) + sizeof(float));
+    return model->pattern->indptr[model->users] * (int64_t)sizeof(float) + model->users * 2 * (int64_t)sizeof(double);
+}
+
+/* Content rows, the pattern of the weights and the slots. */
+static int64_t content_bytes(const trainer *t)
+{
+    if (!t->model.W)
+        return 0;
+    const bmf_content_pattern *pattern = &t->pattern;
+    const int64_t users = pattern->users;
+    return bmf_content_rows_bytes(&t->shard.rows) + (users + 1) * (int64_t)sizeof *pattern->indptr +
+           pattern->indptr[users] * (int64_t)sizeof *pattern->index +
+           bmf_content_slots_bytes(&t->train_slots, users, bmf_csr_count(&t->shard.train.matrix)) +
+           bmf_content_slots_bytes(&t->val_slots, users, bmf_csr_count(&t->shard.val.matrix));
 }
 
 /* What is going to happen, with the memory of the rank that has the most to hold. Collective. */
@@ -371,7 +410,6 @@ static void make_plan(trainer *t, bmf_train_plan *plan)
 {
     const bmf_shard *shard = &t->shard;
     const bmf_train_options *o = &t->options;
-    const int64_t F = t->model.features;
     const bmf_memory_sizes sizes = {
         .users = shard->users,
         .train = bmf_csr_count(&shard->train.matrix),
@@ -384,8 +422,8 @@ static void make_plan(trainer *t, bmf_train_plan *plan)
         .threads = o->threads,
         .copies = t->copies.count,
         .ranks = bmf_comm_size(t->comm),
-        .W_bytes = t->model.W ? shard->users * (F * (int64_t)sizeof(float) + 2 * (int64_t)sizeof(double)) : 0,
-        .content_bytes = content_bytes(&shard->rows),
+        .W_bytes = weight_bytes(&t->model),
+        .content_bytes = content_bytes(t),
     };
     *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};
     plan->memory = bmf_memory_plan_of(&sizes);
@@ -455,7 +493,7 @@ int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, 
         describe_model(&t, result, &result->meta);
         if (model_path)
             status = bmf_save_model(comm, model_path, t.shard.all_val > 0 ? &t.best : &t.model, &result->meta, t.file,
-                                    t.shard.feature_column, result->history, result->epochs_run, err);
+                                    result->history, result->epochs_run, err);
     }
     if (status == BMF_OK) {
         double peak = (double)(bmf_memory_peak() - before);

@@ -4,14 +4,16 @@
 
 #define BLOCK 256 /* predictions at a time, on the stack */
 
-static double squares_of_user(const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings, int64_t user)
+static double squares_of_user(const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
+                              const bmf_content_slots *slots, int64_t user)
 {
     float predicted[BLOCK];
     double squares = 0;
     for (int64_t j = ratings->indptr[user], count; j < ratings->indptr[user + 1]; j += count) {
         int64_t left = ratings->indptr[user + 1] - j;
         count = left < BLOCK ? left : BLOCK;
-        bmf_model_predict_user(model, model->W ? &shard->rows : NULL, user, ratings->indices + j, count, predicted);
+        bmf_model_predict_user(model, model->W ? &shard->rows : NULL, slots, j, user, ratings->indices + j, count,
+                               predicted);
         for (int64_t i = 0; i < count; i++) {
             double e = (double)ratings->data[j + i] - (double)predicted[i];
             squares += e * e;
@@ -38,7 +40,7 @@ static int64_t first_of_part(const bmf_csr *ratings, int part, int parts)
 }
 
 double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
-                              int threads)
+                              const bmf_content_slots *slots, int threads)
 {
     double squares = 0;
     /* In order: the parts are added up as they stand, whoever is done first. */
@@ -47,7 +49,7 @@ double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_
         const int64_t last = first_of_part(ratings, part + 1, threads);
         double own = 0;
         for (int64_t u = first_of_part(ratings, part, threads); u < last; u++)
-            own += squares_of_user(model, shard, ratings, u);
+            own += squares_of_user(model, shard, ratings, slots, u);
 #pragma omp ordered
         squares += own;
     }

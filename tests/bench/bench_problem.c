@@ -42,17 +42,36 @@ int bench_cached(const bmf_shard *like, uint64_t seed, bmf_shard *shard, bmf_err
     return BMF_OK;
 }
 
-int bench_model(const bmf_shard *shard, int64_t factors, bmf_model *model, bmf_error *err)
+int bench_find_weights(const bmf_shard *shard, int threads, bench_weights *out, bmf_error *err)
 {
-    const int64_t F = shard->rows.features;
-    int status = bmf_model_create(model, 0, shard->users, shard->items, factors,
-                                  F > 0 ? BMF_CONTENT_CONCAT : BMF_CONTENT_NONE, F, err);
+    const bmf_csr *train = &shard->train.matrix;
+    *out = (bench_weights){0};
+    if (shard->rows.features == 0)
+        return BMF_OK;
+    int status = bmf_content_pattern_create(train, &shard->rows, shard->first_user, threads, &out->pattern, err);
+    if (status == BMF_OK)
+        status =
+            bmf_content_slots_create(train, &shard->rows, &out->pattern, shard->first_user, threads, &out->slots, err);
+    return status;
+}
+
+void bench_weights_clear(bench_weights *weights)
+{
+    bmf_content_pattern_clear(&weights->pattern);
+    bmf_content_slots_clear(&weights->slots);
+}
+
+int bench_model(const bmf_shard *shard, const bench_weights *weights, int64_t factors, bmf_model *model, bmf_error *err)
+{
+    const bool blended = weights && weights->slots.rating;
+    int status =
+        bmf_model_create(model, 0, shard->users, shard->items, factors, blended ? &weights->pattern : NULL, err);
     if (status == BMF_OK)
         bmf_model_init(model, SEED, INIT_STD);
     return status;
 }
 
-bmf_sweep bench_sweep(const bmf_shard *shard, const bmf_model *model, bool content, uint64_t round)
+bmf_sweep bench_sweep(const bmf_shard *shard, const bench_weights *weights, const bmf_model *model, uint64_t round)
 {
     const bmf_csr *train = &shard->train.matrix;
     return (bmf_sweep){.indptr = train->indptr,
@@ -63,7 +82,9 @@ bmf_sweep bench_sweep(const bmf_shard *shard, const bmf_model *model, bool conte
                        .user_bias = model->user_bias,
                        .Q = model->Q,
                        .item_bias = model->item_bias,
-                       .content = content ? &shard->rows : NULL,
+                       .content = weights ? &shard->rows : NULL,
+                       .slots = weights ? &weights->slots : NULL,
+                       .W_indptr = weights ? weights->pattern.indptr : NULL,
                        .W = model->W,
                        .W_scale = model->W_scale,
                        .W_norm2 = model->W_norm2,

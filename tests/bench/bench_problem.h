@@ -4,6 +4,7 @@
 
 #include "kernels/sweep.h"
 #include "model/model.h"
+#include "train/content_weights.h"
 #include "train/epoch.h"
 #include "train/shard.h"
 
@@ -16,10 +17,21 @@ int bench_load(bmf_comm *comm, const char *path, bmf_shard *shard, bmf_error *er
 #define BENCH_CACHED_USERS 600
 int bench_cached(const bmf_shard *like, uint64_t seed, bmf_shard *shard, bmf_error *err);
 
-/* Start values for the shard; with weights of the content if the shard has any. */
-int bench_model(const bmf_shard *shard, int64_t factors, bmf_model *model, bmf_error *err);
+/* Which content weights the users of a shard have, and the slots of their ratings; {0} if there is no content. */
+typedef struct bench_weights {
+    bmf_content_pattern pattern;
+    bmf_content_slots slots;
+} bench_weights;
 
-/* The sweep of a shard with a model of bench_model (both borrowed). `round` makes the order of the ratings. */
-bmf_sweep bench_sweep(const bmf_shard *shard, const bmf_model *model, bool content, uint64_t round);
+int bench_find_weights(const bmf_shard *shard, int threads, bench_weights *out, bmf_error *err);
+void bench_weights_clear(bench_weights *weights);
+
+/* Start values for the shard. weights: NULL or {0} for the plain model; borrowed. */
+int bench_model(const bmf_shard *shard, const bench_weights *weights, int64_t factors, bmf_model *model,
+                bmf_error *err);
+
+/* The sweep of a shard with a model of bench_model (all borrowed); weights: NULL to leave the content out. `round` makes the
+ * order of the ratings. */
+bmf_sweep bench_sweep(const bmf_shard *shard, const bench_weights *weights, const bmf_model *model, uint64_t round);
 
 #endif

@@ -55,6 +55,7 @@ typedef struct cached {
 typedef struct bench {
     settings settings;
     bmf_shard shard[MOST_DATA];
+    bench_weights weights[MOST_DATA];
     bmf_model model[MOST_DATA];
     bmf_kernel plain, concat, reference;
     cached cached[MOST_DATA][MOST_THREADS];
@@ -99,7 +100,7 @@ static double time_cached(cached *of_thread, const lineup *l, const bmf_kernel *
     for (int t = 0; t < l->threads; t++)
         for (int64_t pass = 0; pass < l->cached_passes; pass++) {
             uint64_t order = round * (uint64_t)l->cached_passes + (uint64_t)pass;
-            bmf_sweep sweep = bench_sweep(&of_thread[t].shard, &of_thread[t].model, false, order);
+            bmf_sweep sweep = bench_sweep(&of_thread[t].shard, NULL, &of_thread[t].model, order);
             bmf_item_side side = {of_thread[t].model.Q, of_thread[t].model.item_bias};
             const bmf_item_copies own = {.count = 1, .copy = &side};
             bmf_epoch_sweep(of_thread[t].epoch, kernel, &sweep, &own, 0);
@@ -120,7 +121,7 @@ static double window_updates(bmf_epoch *epoch, const bmf_item_copies *copies)
 /* One measurement, as seconds for l->updates[c] updates. */
 static void run_contender(bench *b, int data, lineup *l, contender c, uint64_t round)
 {
-    const bmf_sweep sweep = bench_sweep(l->shard, l->model, c == CONCAT, round);
+    const bmf_sweep sweep = bench_sweep(l->shard, c == CONCAT ? &b->weights[data] : NULL, l->model, round);
     double seconds;
     if (c == CACHED) {
         seconds = time_cached(b->cached[data], l, &b->plain, round);
@@ -254,9 +255,9 @@ static int start_factors(bench *b, int64_t k, bmf_error *err)
     const settings *s = &b->settings;
     int status = BMF_OK;
     for (int d = 0; d < s->data && status == BMF_OK; d++) {
-        status = bench_model(&b->shard[d], k, &b->model[d], err);
+        status = bench_model(&b->shard[d], &b->weights[d], k, &b->model[d], err);
         for (int64_t t = 0; t < most_threads(s) && status == BMF_OK; t++)
-            status = bench_model(&b->cached[d][t].shard, k, &b->cached[d][t].model, err);
+            status = bench_model(&b->cached[d][t].shard, NULL, k, &b->cached[d][t].model, err);
         for (int i = 0; i < s->thread_counts && status == BMF_OK; i++)
             status = start_lineup(b, d, &b->lineup[d][i], s->threads[i], err);
     }
@@ -297,6 +298,8 @@ static int load(bench *b, bmf_comm *comm, bmf_error *err)
     int status = BMF_OK;
     for (int d = 0; d < s->data && status == BMF_OK; d++) {
         status = bench_load(comm, s->path[d], &b->shard[d], err);
+        if (status == BMF_OK)
+            status = bench_find_weights(&b->shard[d], (int)most_threads(s), &b->weights[d], err);
         for (int64_t t = 0; t < most_threads(s) && status == BMF_OK; t++) {
             cached *of_thread = &b->cached[d][t];
             status = bench_cached(&b->shard[d], (uint64_t)t, &of_thread->shard, err);
@@ -314,6 +317,7 @@ static void unload(bench *b)
             bmf_epoch_destroy(&b->cached[d][t].epoch);
             bmf_shard_clear(&b->cached[d][t].shard);
         }
+        bench_weights_clear(&b->weights[d]);
         bmf_shard_clear(&b->shard[d]);
     }
     bench_output_clear(&b->output);

@@ -32,7 +32,7 @@ class FlippedBits(SpoiledFileTest):
 
     def test_model(self):
         names = arrays_of(self.model)
-        self.assertTrue({"P", "Q", "W", "user_bias", "item_bias"} <= set(names), names)
+        self.assertTrue({"P", "Q", "W/data", "W/indices", "W/indptr", "user_bias", "item_bias"} <= set(names), names)
         for name in names:
             with self.subTest(name):
                 self.spoil(self.model, flip_byte(name))

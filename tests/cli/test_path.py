@@ -120,14 +120,20 @@ class WholePath(CommandTest):
         self.assertEqual(described_model["options"]["dataset_fingerprint"], described["fingerprint"])
         with h5py.File(model) as file:
             for name, shape in described_model["arrays"].items():
-                self.assertEqual(file[name].size, math.prod(shape), name)
+                found = file[name].attrs["shape"] if isinstance(file[name], h5py.Group) else file[name].shape
+                self.assertEqual(math.prod(found), math.prod(shape), name)
             self.assertEqual(file["P"].shape, (120, 4))
             self.assertEqual(file["Q"].shape, (80, 4))
-            self.assertTrue(np.isfinite(file["W"][:]).all())
+            weights = csr(file["W"])
+            self.assertTrue(np.isfinite(weights.data).all())
+            self.assertEqual(weights.nnz, described_model["content_weights"])
+            with h5py.File(data) as source:
+                seen = csr(source["ratings/train"]).astype(bool) @ csr(source["content"]).astype(bool)
+            self.assertTrue(((weights != 0) != seen).nnz == 0)  # of the features of the user's training items, no other
         for path in (data, model):
             screen = self.succeed("info", path).stdout.splitlines()
             self.assertLessEqual(len(screen), 26)
-            self.assertIn("format version 1", screen[0])
+            self.assertIn(f"format version {1 if path == data else 2}", screen[0])
 
 
 class Training(CommandTest):

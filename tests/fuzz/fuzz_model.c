@@ -32,6 +32,11 @@ static void read_parts(bmf_model_file *file, bmf_error *err)
     fuzz_require_answer(bmf_model_file_read_history(file, &history, &epochs, err), err);
     for (int role = 0; role < BMF_ROLES; role++)
         read_rows(file, (bmf_role)role, err);
+    bmf_csr weights = {0};
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
+    if (bmf_model_meta_has_weights(meta))
+        fuzz_require_answer(bmf_model_file_read_weights(file, meta->users / 3, meta->users, &weights, err), err);
+    bmf_csr_clear(&weights);
     bmf_ids_clear(&users);
     bmf_ids_clear(&items);
     bmf_content_clear(&content);

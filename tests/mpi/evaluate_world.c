@@ -176,22 +176,47 @@ void world_clear(test_world *world)
     bmf_free(world->item_bias);
 }
 
+/* W as a sparse matrix: every weight but those that are 0, which must make no difference. */
+static int write_weights(const test_world *world, bmf_model_writer *writer, int64_t count, bmf_error *err)
+{
+    bmf_csr rows;
+    int64_t at = 0;
+    int status = bmf_csr_create(&rows, world->meta.users, WORLD_FEATURES, count, "weights", err);
+    for (int64_t u = 0; u < world->meta.users && status == BMF_OK; u++) {
+        for (int32_t f = 0; f < WORLD_FEATURES; f++)
+            if (world->W[u * WORLD_FEATURES + f] != 0) {
+                rows.indices[at] = f;
+                rows.data[at++] = world->W[u * WORLD_FEATURES + f];
+            }
+        rows.indptr[u + 1] = at;
+    }
+    if (status == BMF_OK)
+        status = bmf_model_writer_weights(writer, &rows, err);
+    bmf_csr_clear(&rows);
+    return status;
+}
+
 int world_write(const test_world *world, const char *dataset_path, const char *model_path, bmf_error *err)
 {
     bmf_model_writer *writer = NULL;
     const bmf_content *content = world->meta.features ? &world->content : NULL;
     const float *data[BMF_ROLES] = {[BMF_ROLE_P] = world->P,
                                     [BMF_ROLE_Q] = world->Q,
-                                    [BMF_ROLE_W] = content ? world->W : NULL,
                                     [BMF_ROLE_USER_BIAS] = world->user_bias,
                                     [BMF_ROLE_ITEM_BIAS] = world->item_bias};
+    int64_t weights = 0;
+    for (int64_t j = 0; content && j < world->meta.users * WORLD_FEATURES; j++)
+        weights += world->W[j] != 0;
     int status = bmf_dataset_write(dataset_path, &world->dataset, err);
     if (status == BMF_OK)
-        status = bmf_model_writer_create(model_path, &world->meta, &world->users, &world->items, content, &writer, err);
+        status = bmf_model_writer_create(model_path, &world->meta, &world->users, &world->items, content, weights,
+                                         &writer, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         if (data[role])
             status = bmf_model_writer_rows(writer, (bmf_role)role, 0,
                                            bmf_model_meta_extent(&world->meta, (bmf_role)role).rows, data[role], err);
+    if (status == BMF_OK && content)
+        status = write_weights(world, writer, weights, err);
     if (status == BMF_OK)
         return bmf_model_writer_commit(&writer, err);
     bmf_model_writer_abandon(&writer);

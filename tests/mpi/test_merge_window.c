@@ -60,7 +60,7 @@ static void check_rule(bmf_merge_rule rule)
     bmf_merge *merge = NULL;
     bmf_item_copies copies;
     int32_t steps[N];
-    assert_all(bmf_model_create(&model, rank, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
+    assert_all(bmf_model_create(&model, rank, 1, N, K, NULL, &err) == BMF_OK);
     set_start(&model);
     for (int i = 0; i < N; i++)
         steps[i] = steps_of(rank, i);
@@ -105,7 +105,7 @@ static void test_copies_of_threads_count_as_ranks(void **state)
         bmf_item_copies copies;
         bmf_merge *merge = NULL;
         int32_t steps[2 * N], all[N];
-        assert_all(bmf_model_create(&model, rank, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
+        assert_all(bmf_model_create(&model, rank, 1, N, K, NULL, &err) == BMF_OK);
         set_start(&model);
         for (int i = 0; i < N; i++) {
             steps[i] = steps_of(2 * rank, i);
@@ -182,7 +182,7 @@ static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
     bmf_merge *merge = NULL;
     bmf_item_copies copies;
     int32_t steps[N];
-    assert_all(bmf_model_create(&model, 0, 1, N, K, BMF_CONTENT_NONE, 0, &err) == BMF_OK);
+    assert_all(bmf_model_create(&model, 0, 1, N, K, NULL, &err) == BMF_OK);
     for (int i = 0; i < N; i++)
         steps[i] = 1;
     assert_all(bmf_item_copies_create(&model, 1, last + 1, &copies, &err) == BMF_OK);

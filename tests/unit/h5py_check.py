@@ -73,7 +73,7 @@ def check_samples(lines):
         path = f"{DIRECTORY}/{name}.h5"
         with h5py.File(path) as f:
             kind = b"blendmf-model" if "model" in name else b"blendmf-dataset"
-            check(f.attrs["format"] == kind and f.attrs["format_version"] == 1, f"{name}: root attributes")
+            check(f.attrs["format"] == kind and f.attrs["format_version"] == (2 if "model" in name else 1), f"{name}: root attributes")
             check(f.attrs["created_by"].startswith(b"blendmf "), f"{name}: created_by")
             check_filters(f, name)
         for tool in (["h5ls", "-r"], ["h5ls", "-rv"], ["h5dump"], ["h5dump", "-H"]):
@@ -88,7 +88,7 @@ def check_model():
         check(a["content"] == b"concat" and a["factors"] == 4 and a["learning_rate"] == 0.0125 and a["seed"] == 42,
               "model attributes")
         check(a["complete"] == 1 and int(a["dataset_fingerprint"]) == 0xFEDCBA9876543210, "mark and fingerprint")
-        check(f["P"].shape == (40, 4) and f["Q"].shape == (60, 4) and f["W"].shape == (40, 6), "extents")
+        check(f["P"].shape == (40, 4) and f["Q"].shape == (60, 4) and tuple(f["W"].attrs["shape"]) == (40, 6), "extents")
         row, column = np.indices((40, 4))
         check(np.array_equal(f["P"][:], 0.125 * row - 0.5 * column), "values of P")
         check(list(f["history/epoch"]) == [1, 2, 3] and f["history/learning_rate"][1] == 0.005, "history")
@@ -194,13 +194,25 @@ HOSTILE = [
     ("numbers", no_external, 3, r"/content: is a link to elsewhere"),
     ("numbers", set_attribute("import", "seed", 1.5), 3, r"/import: attribute 'seed': holds floating"),
     ("numbers", lambda f: f["import"].attrs.__delitem__("split_ratio"), 3, r"/import: attribute 'split_ratio'"),
-    ("numbers-model", set_attribute("/", "format_version", 0), 3, r"format_version 0; this program reads 1"),
+    ("numbers-model", set_attribute("/", "format_version", 0), 3, r"format_version 0; this program reads 2 \(make"),
+    ("numbers-model", set_attribute("/", "format_version", 3), 3, r"format_version 3; this program reads 2$"),
     ("numbers-model", lambda f: f.attrs.__delitem__("complete"), 4, r"was not completed"),
     ("numbers-model", set_attribute("/", "complete", 0), 4, r"was not completed"),
     ("numbers-model", lambda f: f.attrs.modify("global_mean", 3.5300001), 4, r"checksum"),
     ("numbers-model", lambda f: f.attrs.modify("users", 41), 4, r"checksum"),
     ("numbers-model", lambda f: f.attrs.__delitem__("factors"), 3, r"'factors': the file has no such attribute"),
-    ("numbers-model", delete("W"), 3, r"/W: the file has no such data set"),
+    ("numbers-model", delete("W"), 3, r"/W: the file has no such group"),
+    ("numbers-model", lambda f: (delete("W")(f), f.create_dataset("W", data=np.zeros((40, 6), "f4"))), 3, r"/W: is not a group"),
+    ("numbers-model", delete("W/indices"), 3, r"/W/indices: the file has no such data set"),
+    ("numbers-model", set_attribute("W", "shape", [40, 7]), 3, r"/W: attribute 'shape' is 40 x 7"),
+    ("numbers-model", set_attribute("W", "encoding-type", np.bytes_("csc_matrix")), 3, r"/W: .*'csr_matrix' is expected"),
+    ("numbers-model", lambda f: with_value(f, "W/indptr", 5, -4), 3, r"/W/indptr: falls from"),
+    ("numbers-model", lambda f: with_value(f, "W/indptr", 40, 2**40), 3, r"/W/indptr: ends with 1099511627776"),
+    ("numbers-model", lambda f: with_value(f, "W/indices", 0, 6), 3, r"/W: .*6.* is outside 0 .. 5"),
+    ("numbers-model", lambda f: with_value(f, "W/indices", 0, -1), 3, r"/W: .*-1.* is outside 0 .. 5"),
+    ("numbers-model", lambda f: replace(f, "W/indices", data=f["W/indices"][:][::-1].copy()), 3, r"/W: index \d follows \d in row \d, the indices of a row must ascend"),
+    ("numbers-model", lambda f: with_value(f, "W/data", 3, np.nan), 3, r"/W: .*not finite"),
+    ("numbers-model", lambda f: huge(f, "W/data", (2**40,), "f4"), 3, r"/W/data: declares 1099511627776 x 1"),
     ("numbers-model", delete("history"), 3, r"/history: the file has no such group"),
     ("numbers-model", lambda f: replace(f, "Q", data=np.zeros((60, 5), "f4")), 3, r"/Q: is 60 x 5, the attributes say 60 x 4"),
     ("numbers-model", lambda f: replace(f, "Q", data=np.zeros(240, "f4")), 3, r"/Q: has 1 dimensions, 2 are expected"),

@@ -241,18 +241,60 @@ static int write_array(bmf_model_writer *writer, const bmf_model_meta *meta, bmf
     return status;
 }
 
+int sample_weights(const bmf_model_meta *meta, int64_t first, int64_t last, bmf_csr *out, bmf_error *err)
+{
+    int64_t at = 0;
+    int status = bmf_csr_create(out, last - first, meta->features, (last - first) * meta->features, "weights", err);
+    for (int64_t u = first; u < last && status == BMF_OK; u++) {
+        for (int32_t f = 0; f < meta->features; f++)
+            if (u == 4 || (u % 3 && draw(77, u * meta->features + f, 3) == 0)) {
+                out->indices[at] = f;
+                out->data[at++] = 1 + 0.125f * (float)u - 0.5f * (float)f;
+            }
+        out->indptr[u - first + 1] = at;
+    }
+    return status;
+}
+
+static int write_weights(bmf_model_writer *writer, const bmf_model_meta *meta, bmf_error *err)
+{
+    const int64_t slab = 4;
+    int status = BMF_OK;
+    for (int64_t first = 0; first < meta->users && status == BMF_OK; first += slab) {
+        bmf_csr rows;
+        status = sample_weights(meta, first, first + slab < meta->users ? first + slab : meta->users, &rows, err);
+        if (status == BMF_OK)
+            status = bmf_model_writer_weights(writer, &rows, err);
+        bmf_csr_clear(&rows);
+    }
+    return status;
+}
+
+int64_t sample_weight_count(const bmf_model_meta *meta)
+{
+    bmf_csr rows = {0};
+    if (!bmf_model_meta_has_weights(meta) || sample_weights(meta, 0, meta->users, &rows, NULL) != BMF_OK)
+        return 0;
+    const int64_t count = bmf_csr_count(&rows);
+    bmf_csr_clear(&rows);
+    return count;
+}
+
 int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_dataset *dataset, bmf_error *err)
 {
     bmf_model_writer *writer;
     bmf_epoch_record history[SAMPLE_EPOCHS];
     for (int i = 0; i < SAMPLE_EPOCHS; i++)
         history[i] = sample_epoch(i);
-    int status = bmf_model_writer_create(path, meta, &dataset->users, &dataset->items,
-                                         meta->features ? &dataset->content : NULL, &writer, err);
+    int status =
+        bmf_model_writer_create(path, meta, &dataset->users, &dataset->items, meta->features ? &dataset->content : NULL,
+                                sample_weight_count(meta), &writer, err);
     if (status != BMF_OK)
         return status;
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = write_array(writer, meta, (bmf_role)role, err);
+    if (status == BMF_OK && bmf_model_meta_has_weights(meta))
+        status = write_weights(writer, meta, err);
     if (status == BMF_OK)
         status = bmf_model_writer_history(writer, history, SAMPLE_EPOCHS, err);
     if (status == BMF_OK)
@@ -272,6 +314,19 @@ static int compare_array(bmf_model_file *file, const bmf_model_meta *meta, bmf_r
         if (data[i] != sample_value(role, i / extent.columns, i % extent.columns))
             status = -1;
     bmf_free(data);
+    return status;
+}
+
+static int compare_weights(bmf_model_file *file, const bmf_model_meta *meta, bmf_error *err)
+{
+    bmf_csr found = {0}, wanted = {0};
+    int status = bmf_model_file_read_weights(file, 0, meta->users, &found, err);
+    if (status == BMF_OK)
+        status = sample_weights(meta, 0, meta->users, &wanted, err);
+    if (status == BMF_OK && !csr_equal(&found, &wanted))
+        status = -1;
+    bmf_csr_clear(&found);
+    bmf_csr_clear(&wanted);
     return status;
 }
 
@@ -341,6 +396,8 @@ int sample_model_compare(const char *path, const bmf_model_meta *meta, const bmf
         status = compare_history(file, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = compare_array(file, meta, (bmf_role)role, err);
+    if (status == BMF_OK && bmf_model_meta_has_weights(meta))
+        status = compare_weights(file, meta, err);
     bmf_model_file_close(&file);
     return status;
 }

@@ -30,6 +30,10 @@ bmf_model_meta sample_meta(const bmf_dataset *dataset, bmf_content_mode mode, in
 /* Value (row, column) of an array in a sample model. */
 float sample_value(bmf_role role, int64_t row, int64_t column);
 
+/* Rows [first, last) of W in a sample model: some of them empty, one full. */
+int sample_weights(const bmf_model_meta *meta, int64_t first, int64_t last, bmf_csr *out, bmf_error *err);
+int64_t sample_weight_count(const bmf_model_meta *meta);
+
 #define SAMPLE_EPOCHS 3
 bmf_epoch_record sample_epoch(int64_t i);
 

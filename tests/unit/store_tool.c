@@ -52,6 +52,13 @@ static int write_one(const char *directory, const char *name, bool text_ids, bmf
         status = sample_model_write(path, &meta, &dataset, err);
     if (status == BMF_OK)
         print_dataset(name, &dataset);
+    bmf_csr weights = {0};
+    if (status == BMF_OK && bmf_model_meta_has_weights(&meta))
+        status = sample_weights(&meta, 0, meta.users, &weights, err);
+    snprintf(path, sizeof path, "%s-model", name);
+    if (weights.indptr)
+        print_csr(path, "W", &weights);
+    bmf_csr_clear(&weights);
     bmf_dataset_clear(&dataset);
     return status;
 }
@@ -81,6 +88,10 @@ static int read_model(const char *path, bmf_error *err)
             status = rows ? bmf_model_file_read_rows(file, (bmf_role)role, 0, extent.rows, rows, err) : BMF_ERR_MEMORY;
         bmf_free(rows);
     }
+    bmf_csr weights = {0};
+    if (status == BMF_OK && bmf_model_meta_has_weights(bmf_model_file_meta(file)))
+        status = bmf_model_file_read_weights(file, 0, bmf_model_file_meta(file)->users, &weights, err);
+    bmf_csr_clear(&weights);
     bmf_ids_clear(&users);
     bmf_ids_clear(&items);
     bmf_content_clear(&content);

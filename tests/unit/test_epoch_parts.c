@@ -98,7 +98,7 @@ static void check_epoch(const bmf_shard *shard, int64_t windows, int64_t threads
     bmf_item_copies copies;
     bmf_epoch *epoch = NULL;
     const bmf_kernel kernel = {.sweep = mark};
-    assert_int_equal(bmf_model_create(&model, 5, USERS, ITEMS, 3, BMF_CONTENT_NONE, 0, &err), BMF_OK);
+    assert_int_equal(bmf_model_create(&model, 5, USERS, ITEMS, 3, NULL, &err), BMF_OK);
     assert_int_equal(bmf_item_copies_create(&model, count, 2, &copies, &err), BMF_OK);
     assert_int_equal(bmf_epoch_create(shard, windows, threads, count, 77, &epoch, &err), BMF_OK);
     const bmf_sweep sweep = {.indptr = shard->train.matrix.indptr,

@@ -71,8 +71,8 @@ static void extents_follow_the_meta(void **state)
 {
     (void)state;
     bmf_model_meta meta = {.users = 7, .items = 11, .features = 3, .factors = 5, .content = BMF_CONTENT_CONCAT};
-    static const int64_t concat[BMF_ROLES][2] = {{7, 5}, {11, 5}, {7, 3}, {0, 0}, {7, 1}, {11, 1}, {0, 0}};
-    static const int64_t embed[BMF_ROLES][2] = {{7, 5}, {11, 5}, {0, 0}, {3, 5}, {7, 1}, {11, 1}, {3, 1}};
+    static const int64_t concat[BMF_ROLES][2] = {{7, 5}, {11, 5}, {0, 0}, {7, 1}, {11, 1}, {0, 0}};
+    static const int64_t embed[BMF_ROLES][2] = {{7, 5}, {11, 5}, {3, 5}, {7, 1}, {11, 1}, {3, 1}};
     for (int role = 0; role < BMF_ROLES; role++) {
         meta.content = BMF_CONTENT_CONCAT;
         bmf_extent extent = bmf_model_meta_extent(&meta, (bmf_role)role);
@@ -81,6 +81,11 @@ static void extents_follow_the_meta(void **state)
         extent = bmf_model_meta_extent(&meta, (bmf_role)role);
         assert_true(extent.rows == embed[role][0] && extent.columns == embed[role][1]);
     }
+    assert_false(bmf_model_meta_has_weights(&meta));
+    meta.content = BMF_CONTENT_CONCAT;
+    assert_true(bmf_model_meta_has_weights(&meta));
+    meta.features = 0;
+    assert_false(bmf_model_meta_has_weights(&meta));
     assert_string_equal(bmf_role_name(BMF_ROLE_FEATURE_BIAS), "feature_bias");
     assert_string_equal(bmf_content_mode_name(BMF_CONTENT_EMBED), "embed");
 }
@@ -93,14 +98,14 @@ static void rows_are_read_in_ranges(void **state)
     const char *path = test_path("rows.h5");
     assert_ok(write_sample(path, &model, &err), err);
     assert_ok(bmf_model_file_open(path, &file, &err), err);
-    float rows[60 * 37];
+    float rows[60 * 5];
     for (int64_t first = 0; first <= 60; first += 7)
         for (int64_t last = first; last <= 60; last += 9) {
-            assert_ok(bmf_model_file_read_rows(file, BMF_ROLE_W, first, last - first, rows, &err), err);
-            for (int64_t i = 0; i < (last - first) * 37; i++)
-                assert_true(rows[i] == sample_value(BMF_ROLE_W, first + i / 37, i % 37));
+            assert_ok(bmf_model_file_read_rows(file, BMF_ROLE_P, first, last - first, rows, &err), err);
+            for (int64_t i = 0; i < (last - first) * 5; i++)
+                assert_true(rows[i] == sample_value(BMF_ROLE_P, first + i / 5, i % 5));
         }
-    assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_W, 50, 11, rows, &err), BMF_ERR_INTERNAL);
+    assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_P, 50, 11, rows, &err), BMF_ERR_INTERNAL);
     bmf_error_clear(&err);
     assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_V, 0, 1, rows, &err), BMF_ERR_INTERNAL);
     assert_non_null(strstr(err.text, "has no V"));
@@ -110,11 +115,38 @@ static void rows_are_read_in_ranges(void **state)
     check_nothing_open();
 }
 
+static void weights_are_read_in_ranges(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 60, 37, false);
+    bmf_model_file *file;
+    const char *path = test_path("weights.h5");
+    assert_ok(write_sample(path, &model, &err), err);
+    assert_ok(bmf_model_file_open(path, &file, &err), err);
+    assert_int_equal(bmf_model_file_weights(file), sample_weight_count(&model.meta));
+    for (int64_t first = 0; first <= 60; first += 7)
+        for (int64_t last = first; last <= 60; last += 9) {
+            bmf_csr found, wanted;
+            assert_ok(bmf_model_file_read_weights(file, first, last, &found, &err), err);
+            assert_ok(sample_weights(&model.meta, first, last, &wanted, &err), err);
+            const int64_t count = bmf_csr_count(&wanted);
+            assert_memory_equal(found.indptr, wanted.indptr, (size_t)(last - first + 1) * sizeof *wanted.indptr);
+            for (int64_t j = 0; j < count; j++)
+                assert_true(found.indices[j] == wanted.indices[j] && found.data[j] == wanted.data[j]);
+            bmf_csr_clear(&found);
+            bmf_csr_clear(&wanted);
+        }
+    bmf_model_file_close(&file);
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
 static bmf_model_writer *start(const char *path, const sample *model)
 {
     bmf_model_writer *writer;
     assert_ok(bmf_model_writer_create(path, &model->meta, &model->dataset.users, &model->dataset.items,
-                                      model->meta.features ? &model->dataset.content : NULL, &writer, &err),
+                                      model->meta.features ? &model->dataset.content : NULL,
+                                      sample_weight_count(&model->meta), &writer, &err),
               err);
     return writer;
 }
@@ -158,9 +190,41 @@ static void missing_rows_are_not_committed(void **state)
     writer = start(path, &model);
     assert_int_equal(bmf_model_writer_rows(writer, BMF_ROLE_P, 5, 5, rows, &err), BMF_ERR_INTERNAL);
     bmf_error_clear(&err);
-    assert_int_equal(bmf_model_writer_rows(writer, BMF_ROLE_W, 0, 1, rows, &err), BMF_ERR_INTERNAL);
+    assert_int_equal(bmf_model_writer_rows(writer, BMF_ROLE_V, 0, 1, rows, &err), BMF_ERR_INTERNAL);
+    bmf_error_clear(&err);
+    bmf_csr weights = {0};
+    assert_int_equal(bmf_model_writer_weights(writer, &weights, &err), BMF_ERR_INTERNAL);
+    assert_non_null(strstr(err.text, "has no W"));
     bmf_model_writer_abandon(&writer);
     assert_int_equal(count_entries(test_directory()), before);
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
+/* More entries than announced are refused at once, fewer at the commit. */
+static void weights_come_as_announced(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_CONCAT, 9, 6, false);
+    float rows[13 * 5] = {0};
+    const char *path = test_path("announced.h5");
+    bmf_csr some;
+    bmf_model_writer *writer = start(path, &model);
+    assert_ok(sample_weights(&model.meta, 0, 9, &some, &err), err);
+    some.indptr[9]++;
+    assert_int_equal(bmf_model_writer_weights(writer, &some, &err), BMF_ERR_INTERNAL);
+    assert_non_null(strstr(err.text, "/W: 9 rows with "));
+    bmf_error_clear(&err);
+    some.rows = 5;
+    assert_ok(bmf_model_writer_weights(writer, &some, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_P, 0, 9, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_Q, 0, 13, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_USER_BIAS, 0, 9, rows, &err), err);
+    assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_ITEM_BIAS, 0, 13, rows, &err), err);
+    assert_int_equal(bmf_model_writer_commit(&writer, &err), BMF_ERR_INTERNAL);
+    assert_non_null(strstr(err.text, "/W: 5 rows with "));
+    assert_int_equal(file_size(path), -1);
+    bmf_csr_clear(&some);
     bmf_dataset_clear(&model.dataset);
     check_nothing_open();
 }
@@ -174,19 +238,19 @@ static void wrong_metas_are_refused(void **state)
     bmf_model_meta meta = model.meta;
     meta.users = 8;
     assert_int_equal(bmf_model_writer_create(path, &meta, &model.dataset.users, &model.dataset.items,
-                                             &model.dataset.content, &writer, &err),
+                                             &model.dataset.content, 0, &writer, &err),
                      BMF_ERR_INTERNAL);
     assert_null(writer);
     meta = model.meta;
     meta.global_mean = NAN;
     bmf_error_clear(&err);
     assert_int_equal(bmf_model_writer_create(path, &meta, &model.dataset.users, &model.dataset.items,
-                                             &model.dataset.content, &writer, &err),
+                                             &model.dataset.content, 0, &writer, &err),
                      BMF_ERR_INPUT);
     assert_non_null(strstr(err.text, "'global_mean' is not finite"));
     bmf_error_clear(&err);
     assert_int_equal(
-        bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, &writer, &err),
+        bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, 0, &writer, &err),
         BMF_ERR_INTERNAL);
     assert_int_equal(file_size(path), -1);
     bmf_dataset_clear(&model.dataset);
@@ -231,7 +295,7 @@ static void other_files_are_refused(void **state)
     assert_ok(write_sample(path, &model, &err), err);
     assert_ok(bmf_file_kind(path, kind, &version, &err), err);
     assert_string_equal(kind, "model");
-    assert_int_equal(version, 1);
+    assert_int_equal(version, 2);
     assert_ok(bmf_dataset_write(path, &model.dataset, &err), err);
     assert_int_equal(bmf_model_file_open(path, &file, &err), BMF_ERR_INPUT);
     snprintf(wanted, sizeof wanted, "%s: is a blendmf data set, a blendmf model is expected", path);
@@ -286,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup(every_mode_comes_back, clear_error),
         cmocka_unit_test_setup(extents_follow_the_meta, clear_error),
         cmocka_unit_test_setup(rows_are_read_in_ranges, clear_error),
+        cmocka_unit_test_setup(weights_are_read_in_ranges, clear_error),
+        cmocka_unit_test_setup(weights_come_as_announced, clear_error),
         cmocka_unit_test_setup(nothing_shows_before_the_commit, clear_error),
         cmocka_unit_test_setup(missing_rows_are_not_committed, clear_error),
         cmocka_unit_test_setup(wrong_metas_are_refused, clear_error),

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "kernels/sgd_step.h"
 #include "kernels/sweep.h"
+#include "train/content_weights.h"
 
 #define M 12
 #define N 15
@@ -133,10 +134,12 @@ static void test_double_concat(void **state)
 
 /* Padded float rows, 64-byte aligned. */
 typedef struct arrays {
-    float P[M * STRIDE], Q[N * STRIDE], W[M * F], b_u[M], b_i[N], x[N * F], value[256];
+    float P[M * STRIDE], Q[N * STRIDE], W[M * (F + 1)], b_u[M], b_i[N], x[N * F], value[256];
     bmf_content_rows rows;
     double scale[M], norm2[M];
-    int64_t indptr[M + 1];
+    int64_t indptr[M + 1], W_indptr[M + 1];
+    int32_t W_index[M * (F + 1)];
+    bmf_content_slots slots;
 } arrays;
 
 static void fill(arrays *a, const problem *p)
@@ -151,11 +154,15 @@ static void fill(arrays *a, const problem *p)
     for (int r = 0; r < N * K; r++)
         a->Q[r / K * STRIDE + r % K] = (float)Q[r];
     for (int r = 0; r < M * F; r++) {
-        a->W[r] = (float)W[r];
-        a->norm2[r / F] += (double)a->W[r] * (double)a->W[r];
+        const float weight = a->W[r / F * (F + 1) + r % F] = (float)W[r];
+        a->norm2[r / F] += (double)weight * (double)weight;
     }
-    for (int u = 0; u < M; u++)
+    for (int u = 0; u < M; u++) {
         a->scale[u] = 1;
+        a->W_indptr[u + 1] = (u + 1) * (F + 1);
+        for (int32_t f = 0; f <= F; f++)
+            a->W_index[u * (F + 1) + f] = f;
+    }
     for (int64_t j = 0; j < p->x_indptr[N]; j++)
         a->x[j] = (float)p->x[j];
     bmf_error err = BMF_ERROR_INIT;
@@ -164,6 +171,15 @@ static void fill(arrays *a, const problem *p)
         a->indptr[p->user[j] + 1] = j + 1; /* the ratings come user by user */
         a->value[j] = (float)p->rating[j];
     }
+}
+
+/* Every user has a weight of every feature. */
+static void find_slots(arrays *a, problem *p)
+{
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_csr ratings = {M, N, a->indptr, p->item, a->value};
+    bmf_content_pattern pattern = {M, F, a->W_indptr, a->W_index};
+    assert_ok(bmf_content_slots_create(&ratings, &a->rows, &pattern, 0, 1, &a->slots, &err), err);
 }
 
 static void float_kernel(const char *name, bool concat)
@@ -177,6 +193,7 @@ static void float_kernel(const char *name, bool concat)
     read_problem(&p);
     arrays *a = bmf_alloc(1, sizeof *a, "arrays", &err);
     fill(a, &p);
+    find_slots(a, &p);
     json_t *wanted = json_object_get(golden, concat ? "concat" : "plain");
     const float lambda = (float)number("regularization");
     bmf_sweep sweep = {.indptr = a->indptr,
@@ -188,6 +205,8 @@ static void float_kernel(const char *name, bool concat)
                        .user_bias = a->b_u,
                        .item_bias = a->b_i,
                        .content = concat ? &a->rows : NULL,
+                       .slots = &a->slots,
+                       .W_indptr = a->W_indptr,
                        .W = a->W,
                        .W_scale = a->scale,
                        .W_norm2 = a->norm2,
@@ -217,10 +236,11 @@ static void float_kernel(const char *name, bool concat)
         values[i] = (double)a->b_i[i];
     assert_matrix(values, json_object_get(wanted, "item_bias"), N, 1, 1e-4);
     for (int r = 0; r < M * F; r++)
-        values[r] = a->scale[r / F] * (double)a->W[r];
+        values[r] = a->scale[r / F] * (double)a->W[r / F * (F + 1) + r % F];
     if (concat)
         assert_matrix(values, json_object_get(wanted, "W"), M, F, 1e-4);
     bmf_content_rows_clear(&a->rows);
+    bmf_content_slots_clear(&a->slots);
     bmf_free(a);
 }
 

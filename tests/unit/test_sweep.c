@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernels/sweep.h"
+#include "train/content_weights.h"
 
 #define M 37
 #define N 29
@@ -18,8 +19,10 @@ typedef struct world {
     bmf_sweep sweep;
     int64_t indptr[M + 1], x_indptr[N + 1];
     int32_t item[M * LONGEST], x_feature[N * F], user[M];
-    float value[M * LONGEST], x_value[N * F], b_u[M], b_i[N], W[M * F];
+    float value[M * LONGEST], x_value[N * F], b_u[M], b_i[N], *W;
     bmf_content_rows rows;
+    bmf_content_pattern pattern;
+    bmf_content_slots slots;
     double scale[M], norm2[M];
     float *P, *Q;
 } world;
@@ -40,30 +43,56 @@ static void fill_content(world *w)
     assert_ok(bmf_content_rows_create(N, F, w->x_indptr, w->x_feature, w->x_value, &w->rows, &err), err);
 }
 
+/* Weights of the features that a user meets, and where his ratings meet them. */
+static void fill_weights(world *w)
+{
+    bmf_error err = BMF_ERROR_INIT;
+    const bmf_csr ratings = {M, N, w->indptr, w->item, w->value};
+    assert_ok(bmf_content_pattern_create(&ratings, &w->rows, 1000, 2, &w->pattern, &err), err);
+    assert_ok(bmf_content_slots_create(&ratings, &w->rows, &w->pattern, 1000, 2, &w->slots, &err), err);
+    assert_true(w->slots.rest_start[M] > 0); /* some items have more features than a record has slots */
+    w->W = bmf_alloc_zero(w->pattern.indptr[M], sizeof *w->W, "W", &err);
+    for (int u = 0; u < M; u++) {
+        const int64_t first = w->pattern.indptr[u], count = w->pattern.indptr[u + 1] - first - 1;
+        bmf_rng_normal(bmf_rng_subkey(5, (uint64_t)u), 0, 0.3, w->W + first, count);
+        w->scale[u] = 1;
+        for (int64_t j = first; j < first + count; j++)
+            w->norm2[u] += (double)w->W[j] * (double)w->W[j];
+    }
+}
+
+/* Some users have no ratings, one has one, and one only items without features. */
+static void fill_ratings(world *w)
+{
+    int64_t count = 0;
+    for (int u = 0; u < M; u++) {
+        int64_t n = u == 1 ? 1 : (int64_t)bmf_rng_below(1, (uint64_t)u, LONGEST);
+        for (int64_t j = 0; j < n; j++, count++) {
+            w->item[count] = (int32_t)bmf_rng_below(2, (uint64_t)count, N);
+            if (u == 2)
+                w->item[count] -= w->item[count] % 5;
+            w->value[count] = (float)(1 + bmf_rng_below(3, (uint64_t)count, 5));
+        }
+        w->indptr[u + 1] = count;
+        w->user[u] = (u * 7 + 3) % M;
+    }
+    assert_true(w->indptr[3] > w->indptr[2]);
+}
+
 static world *make_world(int64_t stride, bool concat, float clip)
 {
     bmf_error err = BMF_ERROR_INIT;
     world *w = bmf_alloc_zero(1, sizeof *w, "world", &err);
     w->P = bmf_alloc_zero(M * stride, sizeof(float), "P", &err);
     w->Q = bmf_alloc_zero(N * stride, sizeof(float), "Q", &err);
-    int64_t count = 0, k = stride - 3;
-    for (int u = 0; u < M; u++) {
-        int64_t n = (int64_t)bmf_rng_below(1, (uint64_t)u, LONGEST); /* some users have none */
-        for (int64_t j = 0; j < n; j++, count++) {
-            w->item[count] = (int32_t)bmf_rng_below(2, (uint64_t)count, N);
-            w->value[count] = (float)(1 + bmf_rng_below(3, (uint64_t)count, 5));
-        }
-        w->indptr[u + 1] = count;
-        w->user[u] = (u * 7 + 3) % M;
+    int64_t k = stride - 3;
+    for (int u = 0; u < M; u++)
         bmf_rng_normal(bmf_rng_subkey(4, (uint64_t)u), 0, 0.3, w->P + u * stride, k);
-        bmf_rng_normal(bmf_rng_subkey(5, (uint64_t)u), 0, 0.3, w->W + u * F, F);
-        w->scale[u] = 1;
-        for (int f = 0; f < F; f++)
-            w->norm2[u] += (double)w->W[u * F + f] * (double)w->W[u * F + f];
-    }
     for (int i = 0; i < N; i++)
         bmf_rng_normal(bmf_rng_subkey(6, (uint64_t)i), 0, 0.3, w->Q + i * stride, k);
+    fill_ratings(w);
     fill_content(w);
+    fill_weights(w);
     w->sweep = (bmf_sweep){.first_user = 1000,
                            .indptr = w->indptr,
                            .item = w->item,
@@ -74,6 +103,8 @@ static world *make_world(int64_t stride, bool concat, float clip)
                            .user_bias = w->b_u,
                            .item_bias = w->b_i,
                            .content = concat ? &w->rows : NULL,
+                           .slots = &w->slots,
+                           .W_indptr = w->pattern.indptr,
                            .W = w->W,
                            .W_scale = w->scale,
                            .W_norm2 = w->norm2,
@@ -90,6 +121,9 @@ static world *make_world(int64_t stride, bool concat, float clip)
 static void free_world(world *w)
 {
     bmf_content_rows_clear(&w->rows);
+    bmf_content_pattern_clear(&w->pattern);
+    bmf_content_slots_clear(&w->slots);
+    bmf_free(w->W);
     bmf_free(w->P);
     bmf_free(w->Q);
     bmf_free(w);
@@ -105,8 +139,12 @@ static void assert_same(const world *a, const world *b, int64_t stride, bool con
         assert_close((double)a->b_u[u], (double)b->b_u[u], 2e-4);
     for (int i = 0; i < N; i++)
         assert_close((double)a->b_i[i], (double)b->b_i[i], 2e-4);
-    for (int64_t j = 0; concat && j < M * F; j++)
-        assert_close(a->scale[j / F] * (double)a->W[j], b->scale[j / F] * (double)b->W[j], 2e-4);
+    for (int u = 0; concat && u < M; u++) {
+        const int64_t none = a->pattern.indptr[u + 1] - 1;
+        for (int64_t j = a->pattern.indptr[u]; j < none; j++)
+            assert_close(a->scale[u] * (double)a->W[j], b->scale[u] * (double)b->W[j], 2e-4);
+        assert_true(a->W[none] == 0 && b->W[none] == 0);
+    }
     for (int u = 0; concat && u < M; u++)
         assert_close(a->scale[u] * a->scale[u] * a->norm2[u], b->scale[u] * b->scale[u] * b->norm2[u], 1e-3);
 }
