@@ -16,14 +16,14 @@ void *bmf_alloc(int64_t count, size_t size, const char *what, bmf_error *err)
         return NULL;
     }
     size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : LINE;
-    size_t rounded = bytes ? (bytes + align - 1) / align * align : align;
-    void *block = aligned_alloc(align, rounded);
-    if (!block) {
+    void *block = NULL;
+    if (posix_memalign(&block, align, bytes ? bytes : LINE) != 0) {
         bmf_fail(err, BMF_ERR_MEMORY, "%s: no memory for %.1f MiB", what, (double)bytes / (1 << 20));
         return NULL;
     }
+    /* advice only: ordinary pages serve as well */
     if (align == HUGE_PAGE)
-        (void)madvise(block, rounded, MADV_HUGEPAGE); /* advice only: ordinary pages serve as well */
+        (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return block;
 }
 

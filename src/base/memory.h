@@ -8,7 +8,8 @@
 #include "base/error.h"
 
 /* count × size bytes, uninitialised, aligned to 64 bytes; blocks of 2 MiB and more are aligned to 2 MiB and ask for huge
- * pages. A count of 0 gives a valid block. NULL and BMF_ERR_MEMORY naming `what` and the size on failure. Local. */
+ * pages, but for a last part that would not fill one: what is not used is not taken. A count of 0 gives a valid block. NULL
+ * and BMF_ERR_MEMORY naming `what` and the size on failure. Local. */
 void *bmf_alloc(int64_t count, size_t size, const char *what, bmf_error *err);
 
 /* The same, zeroed. */
