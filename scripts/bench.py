@@ -248,7 +248,7 @@ class Bench:
         check([self.program, "synth", "--users", s["users"], "--items", s["items"], "--ratings", s["ratings"], "--features",
                s["features"], "-q", "--csv", folder])
         return self.tool("bench_read", os.path.join(folder, "ratings.csv"), self.path("read.h5"), "--threads",
-                         *map(str, THREADS))
+                         comma(THREADS))
 
     def large(self):
         """The cost of an update on ten times the ratings beside that on the main data, and what the memory says to it."""

@@ -1,37 +1,35 @@
-/* bench_read RATINGS.csv DATA.h5 [--json FILE] [--threads T ...]: how fast data comes in. Import of the text with each
+/* bench_read RATINGS.csv DATA.h5 [--threads T,..] [--rounds R] [--json FILE]: how fast data comes in. Import of the text with each
  * number of threads (reading and splitting apart from writing), then loading of a data set by one process as training does
  * before its first epoch. DATA.h5 is loaded, and left as it is; if there is none, the first import makes it. Each
  * measurement is the median of a few, each in a process of its own, so that memory is fresh and its peak is known. */
-#include <jansson.h>
+#include <getopt.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/parse.h"
+#include "bench/bench_support.h"
 #include "comm/comm.h"
 #include "data/import.h"
 #include "store/dataset_file.h"
 #include "train/shard.h"
 
-#define ROUNDS 5
-#define MOST_VALUES 8
-#define MOST_COUNTS 16
+#define MOST_FIGURES 8
+#define USAGE "usage: bench_read RATINGS.csv DATA.h5 [--threads T,..] [--rounds R] [--json FILE]"
 
 /* One measurement: numbers with names. */
 typedef struct figures {
-    int status;
+    bmf_error err;
     int count;
-    const char *name[MOST_VALUES]; /* literals: the same in the child and here */
-    double value[MOST_VALUES];
+    const char *name[MOST_FIGURES]; /* literals: the same in the child and here */
+    double value[MOST_FIGURES];
 } figures;
 
 typedef struct bench_job {
-    const char *ratings, *data;
+    const char *what, *ratings, *data;
     int threads;
     int (*measure)(const struct bench_job *job, figures *out, bmf_error *err);
 } bench_job;
@@ -140,127 +138,105 @@ static int measure_load(const bench_job *job, figures *out, bmf_error *err)
 static figures run_apart(const bench_job *job)
 {
     int ends[2];
-    figures result = {.status = BMF_ERR_IO};
-    if (pipe(ends) != 0)
+    figures result = {.err = BMF_ERROR_INIT};
+    if (pipe(ends) != 0) {
+        (void)bmf_fail(&result.err, BMF_ERR_IO, "there is no pipe for the figures");
         return result;
+    }
     pid_t child = fork();
     if (child == 0) {
-        bmf_error err = BMF_ERROR_INIT;
         omp_set_num_threads(job->threads);
-        result.status = job->measure(job, &result, &err);
-        if (result.status != BMF_OK)
-            fprintf(stderr, "bench_read: %s\n", err.text);
+        (void)job->measure(job, &result, &result.err);
         _exit(write(ends[1], &result, sizeof result) == (ssize_t)sizeof result ? 0 : 1);
     }
     close(ends[1]);
-    if (child < 0 || read(ends[0], &result, sizeof result) != (ssize_t)sizeof result)
-        result = (figures){.status = BMF_ERR_IO};
+    if (child < 0 || read(ends[0], &result, sizeof result) != (ssize_t)sizeof result) {
+        result = (figures){.err = BMF_ERROR_INIT};
+        (void)bmf_fail(&result.err, BMF_ERR_INTERNAL, "%s: the child ended without figures", job->what);
+    }
     close(ends[0]);
     if (child > 0)
         waitpid(child, NULL, 0);
     return result;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* Medians of the rounds, one by one. */
+static int report(bench_output *output, const bench_job *job, int64_t rounds, bmf_error *err)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    bench_samples samples[MOST_FIGURES] = {{0}};
+    figures found = {0};
+    for (int64_t r = 0; r < rounds; r++) {
+        found = run_apart(job);
+        if (found.err.status != BMF_OK)
+            return bmf_fail(err, found.err.status, "%s", found.err.text);
+        for (int i = 0; i < found.count; i++)
+            bench_add(&samples[i], found.value[i]);
+    }
+    int status = bench_row_begin(output, err);
+    if (status != BMF_OK)
+        return status;
+    bench_put_text(output, "measurement", job->what);
+    bench_put_int(output, "threads", job->threads);
+    for (int i = 0; i < found.count; i++)
+        bench_put_number(output, found.name[i], bench_median(&samples[i]));
+    bench_row_print(output);
+    return BMF_OK;
 }
 
-/* Medians of several runs, one by one. */
-static figures median_of_runs(const bench_job *job)
-{
-    figures run[ROUNDS];
-    for (int r = 0; r < ROUNDS; r++) {
-        run[r] = run_apart(job);
-        if (run[r].status != BMF_OK)
-            return run[r];
-    }
-    figures out = run[0];
-    for (int i = 0; i < out.count; i++) {
-        double value[ROUNDS];
-        for (int r = 0; r < ROUNDS; r++)
-            value[r] = run[r].value[i];
-        qsort(value, ROUNDS, sizeof *value, compare_doubles);
-        out.value[i] = value[ROUNDS / 2];
-    }
-    return out;
-}
-
-static int report(const bench_job *job, const char *what, json_t *list)
-{
-    figures result = median_of_runs(job);
-    if (result.status != BMF_OK)
-        return result.status;
-    json_t *object = json_pack("{s:s, s:i}", "measurement", what, "threads", job->threads);
-    printf("measurement=%s threads=%d", what, job->threads);
-    for (int i = 0; i < result.count; i++) {
-        printf(" %s=%.4g", result.name[i], result.value[i]);
-        json_object_set_new(object, result.name[i], json_real(result.value[i]));
-    }
-    printf("\n");
-    fflush(stdout);
-    return json_array_append_new(list, object) == 0 ? BMF_OK : BMF_ERR_MEMORY;
-}
-
-typedef struct bench_arguments {
+typedef struct settings {
     const char *ratings, *data, *json;
-    int threads[MOST_COUNTS], counts;
-} bench_arguments;
+    int64_t threads[BENCH_MOST_VALUES], rounds;
+    int counts;
+} settings;
 
-static bool parse(int argc, char **argv, bench_arguments *out)
+static int parse(int argc, char **argv, settings *s, bmf_error *err)
 {
-    *out = (bench_arguments){0};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
-            out->json = argv[++i];
-        } else if (strcmp(argv[i], "--threads") == 0) {
-            int64_t count = 0;
-            while (i + 1 < argc && out->counts < MOST_COUNTS &&
-                   bmf_parse_int64(argv[i + 1], strlen(argv[i + 1]), &count) == BMF_PARSE_OK && count >= 1 &&
-                   count <= 4096) {
-                out->threads[out->counts++] = (int)count;
-                i++;
-            }
-        } else if (!out->ratings && argv[i][0] != '-') {
-            out->ratings = argv[i];
-        } else if (!out->data && argv[i][0] != '-') {
-            out->data = argv[i];
-        } else {
-            return false;
-        }
+    static const struct option options[] = {{"threads", required_argument, NULL, 't'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"json", required_argument, NULL, 'j'},
+                                            {NULL, 0, NULL, 0}};
+    int status = BMF_OK, letter;
+    *s = (settings){.threads = {1, 2}, .counts = 2, .rounds = 5};
+    while (status == BMF_OK && (letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (letter == 't')
+            status = bench_parse_list("--threads", optarg, 1, 4096, s->threads, &s->counts, err);
+        else if (letter == 'r')
+            status = bench_parse_int("--rounds", optarg, 1, BENCH_MOST_ROUNDS, &s->rounds, err);
+        else if (letter == 'j')
+            s->json = optarg;
+        else
+            return bmf_fail(err, BMF_ERR_USAGE, USAGE);
     }
-    if (out->counts == 0) {
-        out->threads[0] = 1;
-        out->threads[1] = 2;
-        out->counts = 2;
-    }
-    return out->ratings && out->data;
+    if (status != BMF_OK)
+        return status;
+    if (argc - optind != 2)
+        return bmf_fail(err, BMF_ERR_USAGE, USAGE);
+    s->ratings = argv[optind];
+    s->data = argv[optind + 1];
+    return BMF_OK;
 }
 
 int main(int argc, char **argv)
 {
-    bench_arguments arguments;
-    int status = BMF_OK;
-    if (!parse(argc, argv, &arguments)) {
-        fprintf(stderr, "usage: bench_read RATINGS.csv DATA.h5 [--json FILE] [--threads T ...]\n");
-        return 2;
-    }
-    json_t *list = json_array();
-    bench_job job = {.ratings = arguments.ratings, .data = arguments.data, .measure = measure_import};
-    for (int i = 0; i < arguments.counts && status == BMF_OK; i++) {
-        job.threads = arguments.threads[i];
-        status = report(&job, "import", list);
-    }
-    job.measure = measure_load;
-    for (int i = 0; i < arguments.counts && status == BMF_OK; i++) {
-        job.threads = arguments.threads[i];
-        status = report(&job, "load", list);
-    }
-    if (status == BMF_OK && arguments.json && json_dump_file(list, arguments.json, JSON_INDENT(2)) != 0) {
-        fprintf(stderr, "bench_read: %s cannot be written\n", arguments.json);
-        status = BMF_ERR_IO;
-    }
-    json_decref(list);
+    static const struct {
+        const char *what;
+        int (*measure)(const bench_job *job, figures *out, bmf_error *err);
+    } kinds[] = {{"import", measure_import}, {"load", measure_load}};
+    settings s;
+    bench_output output = {0};
+    bmf_error err = BMF_ERROR_INIT;
+    int status = parse(argc, argv, &s, &err);
+    if (status == BMF_OK)
+        status = bench_output_start(&output, &err);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int i = 0; i < s.counts && status == BMF_OK; i++) {
+            const bench_job job = {kinds[k].what, s.ratings, s.data, (int)s.threads[i], kinds[k].measure};
+            status = report(&output, &job, s.rounds, &err);
+        }
+    if (status == BMF_OK)
+        status = bench_output_write(&output, s.json, &err);
+    if (status != BMF_OK)
+        fprintf(stderr, "bench_read: %s\n", err.text);
+    bench_output_clear(&output);
     return status;
 }
