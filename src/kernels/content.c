@@ -28,13 +28,13 @@ int64_t bmf_content_rows_bytes(const bmf_content_rows *rows)
 static void fill_row(bmf_content_rows *out, int64_t item)
 {
     bmf_content_row *row = &out->row[item];
-    const int64_t begin = out->indptr[item], count = out->indptr[item + 1] - begin;
-    const int64_t first = count < BMF_CONTENT_FIRST ? count : BMF_CONTENT_FIRST;
-    const float *value = out->value + begin;
+    const int64_t count = bmf_content_entries(out, item), rest = bmf_content_rest(out, item);
+    const float *value = out->value + out->indptr[item];
     double norm2 = 0;
-    memcpy(row->value, value, (size_t)first * sizeof *value);
-    row->more = (int32_t)(count - first);
-    row->rest = (int32_t)(begin + first);
+    for (int64_t j = 0; j < count - rest; j++)
+        row->value[j] = value[j] == 0 ? 0 : value[j]; /* no −0 */
+    if (rest > 0)
+        row->value[BMF_CONTENT_FIRST - 1] = -0.0f;
     for (int64_t j = 0; j < count; j++) {
         norm2 += (double)value[j] * (double)value[j];
         out->largest = fmaxf(out->largest, fabsf(value[j]));

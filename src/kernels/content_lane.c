@@ -71,14 +71,15 @@ void bmf_content_end(const bmf_content_lane *lane, const bmf_sweep *sweep, int64
     sweep->W_norm2[u] = stored_norm2(lane);
 }
 
-float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, const bmf_rating_slots *slots)
+float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, const bmf_rating_slots *slots,
+                      uint32_t rest_at)
 {
     const bmf_content_row *row = &sweep->content->row[item];
     float dot = 0;
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
         dot += lane->W[slots->slot[j]] * row->value[j];
-    for (int32_t j = 0; j < row->more; j++)
-        dot += lane->W[lane->rest[slots->rest + (uint32_t)j]] * sweep->content->value[row->rest + j];
+    if (bmf_content_row_is_long(row))
+        dot += bmf_content_rest_dot(lane->W, lane->rest + rest_at, sweep->content, item);
     return dot;
 }
 
@@ -89,32 +90,31 @@ static float cut(float delta, float clip)
 
 /* Every delta cut on its own, the scale folded in. Features ascend in a content row, and so do slots. */
 static void step_densely(bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, const bmf_rating_slots *slots,
-                         float eta_e)
+                         const uint16_t *rest, float eta_e)
 {
     const float decay = sweep->learning_rate * sweep->content_regularization;
     const bmf_content_rows *rows = sweep->content;
     const float *value = rows->value + rows->indptr[item];
-    const int64_t entries = rows->indptr[item + 1] - rows->indptr[item];
+    const int64_t entries = bmf_content_entries(rows, item), first = entries - bmf_content_rest(rows, item);
     bmf_content_fold(lane);
     int64_t j = 0;
     for (int64_t f = 0; f < lane->weights; f++) {
         float x = 0;
-        if (j < entries &&
-            (j < BMF_CONTENT_FIRST ? slots->slot[j] : lane->rest[slots->rest + j - BMF_CONTENT_FIRST]) == f)
+        if (j < entries && (j < first ? slots->slot[j] : rest[j - first]) == f)
             x = value[j++];
         lane->W[f] += cut(eta_e * x - decay * lane->W[f], sweep->clip);
     }
 }
 
 void bmf_content_step(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int32_t item,
-                      const bmf_rating_slots *slots, float eta_e, int32_t left)
+                      const bmf_rating_slots *slots, uint32_t rest_at, float eta_e, int32_t left)
 {
     if (fabsf(eta_e) > lane->limit) {
         const double norm = sqrt(stored_norm2(lane)) * lane->scale;
         const bool dense = rates->decay > MOST_DECAY || fabsf(eta_e) > rates->most_eta_e || norm > rates->most_norm;
         set_limit(lane, sweep, rates, norm + fabs((double)eta_e) * (double)sweep->content->largest_norm, left);
         if (dense) {
-            step_densely(lane, sweep, item, slots, eta_e);
+            step_densely(lane, sweep, item, slots, lane->rest + rest_at, eta_e);
             return;
         }
     }
@@ -124,6 +124,6 @@ void bmf_content_step(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_
     const bmf_content_row *row = &sweep->content->row[item];
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
         lane->W[slots->slot[j]] += gain * row->value[j];
-    for (int32_t j = 0; j < row->more; j++)
-        lane->W[lane->rest[slots->rest + (uint32_t)j]] += gain * sweep->content->value[row->rest + j];
+    if (bmf_content_row_is_long(row))
+        bmf_content_rest_add(lane->W, lane->rest + rest_at, sweep->content, item, gain);
 }

@@ -19,7 +19,7 @@ typedef struct bmf_content_rates {
 typedef struct bmf_content_lane {
     float *W;              /* (weights) */
     int64_t weights;       /* the one of no feature included: it stays 0 */
-    const uint16_t *rest;  /* slots beyond the first of the user's ratings */
+    const uint16_t *rest;  /* slots of the rests of the user's long rows */
     double scale, inverse; /* inverse: 1 / scale */
     float limit;           /* on |η e| for the short form */
 } bmf_content_lane;
@@ -36,12 +36,12 @@ void bmf_content_fold(bmf_content_lane *lane);
 /* Stores scale and norm. */
 void bmf_content_end(const bmf_content_lane *lane, const bmf_sweep *sweep, int64_t u);
 
-/* W_u·x_i of the row as stored, without the scale. */
-float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item,
-                      const bmf_rating_slots *slots);
+/* W_u·x_i of the row as stored, without the scale. rest_at: the rating's, of any value if its row is not long. */
+float bmf_content_dot(const bmf_content_lane *lane, const bmf_sweep *sweep, int32_t item, const bmf_rating_slots *slots,
+                      uint32_t rest_at);
 
 /* One step, exact whatever η e is; renews the limit. `left`: steps that the user has still to make after this one. */
 void bmf_content_step(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int32_t item,
-                      const bmf_rating_slots *slots, float eta_e, int32_t left);
+                      const bmf_rating_slots *slots, uint32_t rest_at, float eta_e, int32_t left);
 
 #endif

@@ -16,6 +16,7 @@ void bmf_content_pattern_clear(bmf_content_pattern *pattern)
 void bmf_content_slots_clear(bmf_content_slots *slots)
 {
     bmf_free(slots->rating);
+    bmf_free(slots->rest_at);
     bmf_free(slots->rest_start);
     bmf_free(slots->rest);
     *slots = (bmf_content_slots){0};
@@ -73,36 +74,62 @@ int64_t bmf_count_rest(const bmf_content_rows *rows, const int32_t *item, int64_
 {
     int64_t rest = 0;
     for (int64_t r = 0; r < n; r++)
-        rest += rows->row[item[r]].more;
+        rest += bmf_content_rest(rows, item[r]);
     return rest;
 }
 
-/* Of one rating; returns how many it put into rest. */
-static int64_t find_row(const bmf_slot_finder *finder, int32_t item, int64_t weights, uint16_t *first, uint16_t *rest)
+static bool is_among(uint16_t slot, const uint16_t *slots, int64_t count)
 {
-    const int32_t *feature = finder->rows->feature + finder->rows->indptr[item];
-    const int64_t count = finder->rows->indptr[item + 1] - finder->rows->indptr[item], none = weights - 1;
-    int64_t last = none;
-    for (int64_t j = 0; j < count; j++) {
-        last = finder->slot[feature[j]] >= 0 ? finder->slot[feature[j]] : none;
-        if (j < BMF_CONTENT_FIRST)
-            first[j] = (uint16_t)last;
-        else
-            rest[j - BMF_CONTENT_FIRST] = (uint16_t)last;
+    for (int64_t j = 0; j < count; j++)
+        if (slots[j] == slot)
+            return true;
+    return false;
+}
+
+/* Fills the start up with places that none of its `count` entries has: their weights are written back as they were. As
+ * different as they go, for a place that was just written has to be waited for. */
+static void pad_start(uint16_t *start, int64_t count, int64_t weights)
+{
+    const int64_t none = weights - 1;
+    int64_t next = count > 0 ? start[count - 1] : none;
+    for (int64_t j = count, tried = 0; j < BMF_CONTENT_FIRST; j++) {
+        do
+            next = next > 0 ? next - 1 : none;
+        while (++tried <= weights && is_among((uint16_t)next, start, count));
+        start[j] = (uint16_t)(tried <= weights ? next : none);
     }
-    for (int64_t j = count; j < BMF_CONTENT_FIRST; j++)
-        first[j] = (uint16_t)((last + j - count + 1) % weights);
-    return count > BMF_CONTENT_FIRST ? count - BMF_CONTENT_FIRST : 0;
+}
+
+/* Of one rating; returns how many it put into rest. */
+static int64_t find_row(const bmf_slot_finder *finder, int32_t item, int64_t weights, uint16_t *start, uint16_t *rest)
+{
+    const bmf_content_rows *rows = finder->rows;
+    const int32_t *feature = rows->feature + rows->indptr[item];
+    const int64_t count = bmf_content_entries(rows, item), more = bmf_content_rest(rows, item);
+    for (int64_t j = 0; j < count; j++) {
+        const int32_t found = finder->slot[feature[j]];
+        const uint16_t slot = (uint16_t)(found >= 0 ? found : weights - 1);
+        if (j < count - more)
+            start[j] = slot;
+        else
+            rest[j - (count - more)] = slot;
+    }
+    if (more > 0) /* the place of the mark */
+        start[BMF_CONTENT_FIRST - 1] = (uint16_t)(weights - 1);
+    else
+        pad_start(start, count, weights);
+    return more;
 }
 
 void bmf_find_slots(bmf_slot_finder *finder, const int32_t *index, int64_t weights, const int32_t *item, int64_t n,
-                    bmf_rating_slots *slots, uint16_t *rest)
+                    bmf_rating_slots *slots, uint32_t *rest_at, uint16_t *rest)
 {
     int64_t at = 0;
     for (int64_t j = 0; j < weights - 1; j++)
         finder->slot[index[j]] = (int32_t)j;
     for (int64_t r = 0; r < n; r++) {
-        slots[r].rest = (uint32_t)at;
+        if (rest_at)
+            rest_at[r] = (uint32_t)at;
         at += find_row(finder, item[r], weights, slots[r].slot, rest + at);
     }
     for (int64_t j = 0; j < weights - 1; j++)

@@ -15,10 +15,9 @@ typedef struct bmf_content_pattern {
     int32_t *index;  /* (indptr[users]) features, ascending in a row; the last of a row is F: of no feature */
 } bmf_content_pattern;
 
-/* Where the entries of a rating's content row stand in the weights of its user. 16 bytes. */
+/* Where the start of a rating's content row stands in the weights of its user. 16 bytes. */
 typedef struct bmf_rating_slots {
-    uint16_t slot[BMF_CONTENT_FIRST]; /* where the row is padded, neighbours of the last */
-    uint32_t rest;                    /* where those of the entries beyond the first are, from the user's first */
+    uint16_t slot[BMF_CONTENT_FIRST]; /* padded with places of other entries */
 } bmf_rating_slots;
 
 #define BMF_MOST_WEIGHTS 65535 /* of a user, without the one of no feature: what a slot can count */
@@ -26,8 +25,10 @@ typedef struct bmf_rating_slots {
 /* Of all ratings of a matrix, in its order. A feature that the user has no weight for is at the weight of no feature. */
 typedef struct bmf_content_slots {
     bmf_rating_slots *rating; /* (ratings) */
-    int64_t *rest_start;      /* (users + 1) where the user's begin in `rest` */
-    uint16_t *rest;           /* slots of the entries beyond the first */
+    uint32_t *
+        rest_at; /* (ratings) where those of the rest of a long row begin, from the user's first; NULL if there are none */
+    int64_t *rest_start; /* (users + 1) where the user's begin in `rest` */
+    uint16_t *rest;      /* slots of the entries that are not in the start of their row */
 } bmf_content_slots;
 
 /* What it takes to find the slots of one user after the other. */
@@ -44,12 +45,33 @@ void bmf_slot_finder_clear(bmf_slot_finder *finder);
  * their features there. */
 int64_t bmf_list_weights(bmf_slot_finder *finder, const int32_t *item, int64_t n, int32_t *index);
 
-/* Entries beyond the first of the rows of n items. */
+/* Entries of the rows of n items that are not in their starts. */
 int64_t bmf_count_rest(const bmf_content_rows *rows, const int32_t *item, int64_t n);
 
-/* The slots of n ratings of a user with the weights index (weights) into slots (n) and rest (bmf_count_rest). */
+/* The slots of n ratings of a user with the weights index (weights) into slots (n), rest_at (n, or NULL) and rest
+ * (bmf_count_rest). */
 void bmf_find_slots(bmf_slot_finder *finder, const int32_t *index, int64_t weights, const int32_t *item, int64_t n,
-                    bmf_rating_slots *slots, uint16_t *rest);
+                    bmf_rating_slots *slots, uint32_t *rest_at, uint16_t *rest);
+
+/* W·x over the rest of a long row of an item, and W += gain x; rest: its slots. */
+static inline float bmf_content_rest_dot(const float *W, const uint16_t *rest, const bmf_content_rows *rows,
+                                         int64_t item)
+{
+    const int64_t count = bmf_content_rest(rows, item);
+    const float *value = rows->value + rows->indptr[item + 1] - count;
+    float dot = 0;
+    for (int64_t j = 0; j < count; j++)
+        dot += W[rest[j]] * value[j];
+    return dot;
+}
+static inline void bmf_content_rest_add(float *W, const uint16_t *rest, const bmf_content_rows *rows, int64_t item,
+                                        float gain)
+{
+    const int64_t count = bmf_content_rest(rows, item);
+    const float *value = rows->value + rows->indptr[item + 1] - count;
+    for (int64_t j = 0; j < count; j++)
+        W[rest[j]] += gain * value[j];
+}
 
 void bmf_content_pattern_clear(bmf_content_pattern *pattern);
 void bmf_content_slots_clear(bmf_content_slots *slots);

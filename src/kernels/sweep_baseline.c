@@ -5,6 +5,14 @@
 #define VECTOR_CUT(a, b) ((vec)FOUR_CUT(a, b))
 #define VECTOR_MARK(m, a, b) ((m) | (marks)(a) | (marks)(b))
 #define VECTOR_REACHES_2(m) FOUR_ANY(((m)&TOP_EXPONENT_BIT) != 0)
+#define VECTOR_PLUS_EIGHT(a, b) plus_halves(a, b)
+
+static inline vec plus_halves(vec a, eight b)
+{
+    const four low = {b[0], b[1], b[2], b[3]}, high = {b[4], b[5], b[6], b[7]};
+    return a + (vec)(low + high);
+}
+
 #ifdef __SSE2__
 #define VECTOR_SUM(a) bmf_sum_of_four((__m128)(a))
 #define VECTOR_SUMS(a, b, c, d) sums_of((__m128)(a), (__m128)(b), (__m128)(c), (__m128)(d))

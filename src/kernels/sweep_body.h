@@ -6,6 +6,7 @@
  *                        exponent, which no smaller number has
  *   VECTOR_SUM(a)        the sum of its elements
  *   VECTOR_SUMS(a, b, c, d)   the sums of four vectors, as a `four`
+ *   VECTOR_PLUS_EIGHT(a, b)   a vector with the same sum of elements as vector a and the `eight` b together
  *   FOUR_CUT(a, b)       VECTOR_CUT of a `four`
  *   TABLE                name of the table of instances to define
  *   ISA_NAME             its name as a string
@@ -101,14 +102,15 @@ INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, 
     float *b_i = &s->item_bias[now.item];
     float e = now.value - c->mean - l->bias - *b_i - VECTOR_SUM(products(P, Q, vectors));
     if (content)
-        e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item, &l->block->slots[l->done]);
+        e -= (float)l->content.scale *
+             bmf_content_dot(&l->content, s, now.item, &l->block->slots[l->done], l->block->rest_at[l->done]);
     const float eta_e = c->eta * e;
     l->bias += cut(eta_e - c->decay_b * l->bias, c->clip);
     *b_i += cut(eta_e - c->decay_b * *b_i, c->clip);
     update_rows(P, Q, (vec){0} + eta_e, c, vectors);
     if (content)
-        bmf_content_step(&l->content, s, &c->content, now.item, &l->block->slots[l->done], eta_e,
-                         l->left + l->laid - l->done - 1);
+        bmf_content_step(&l->content, s, &c->content, now.item, &l->block->slots[l->done], l->block->rest_at[l->done],
+                         eta_e, l->left + l->laid - l->done - 1);
     l->done++;
     return e * e;
 }
@@ -119,6 +121,7 @@ typedef struct group {
     four bias, squares;
     /* blended */
     const bmf_rating_slots *slots[GROUP];
+    const uint32_t *rest_at[GROUP];
     const uint16_t *rest[GROUP];
     float *W[GROUP];
     four_doubles scale, inverse;
@@ -136,6 +139,7 @@ INLINE void enter_group(group *g, const lane *l, int members, bool content)
         return;
     for (int i = 0; i < members; i++) {
         g->slots[i] = l[i].block->slots + l[i].done;
+        g->rest_at[i] = l[i].block->rest_at + l[i].done;
         g->rest[i] = l[i].content.rest;
         g->W[i] = l[i].content.W;
     }
@@ -156,35 +160,42 @@ INLINE void leave_group(const group *g, lane *l, int32_t steps, int members, boo
     }
 }
 
-/* W·x of a content row, without the scale. */
-INLINE float content_dot(const float *W, const bmf_rating_slots *at, const uint16_t *rest, const bmf_content_row *row,
+/* The starts of the content rows of a group's step, and the weights they meet. */
+typedef struct group_content {
+    const bmf_content_row *row[GROUP];
+    eight value[GROUP], weight[GROUP];
+    bool is_long; /* one of them is */
+} group_content;
+
+INLINE void meet_content(group_content *x, const group *g, int32_t r, const int64_t item[GROUP], int members,
                          const bmf_content_rows *all)
 {
-    float part[BMF_CONTENT_FIRST];
-#pragma GCC unroll 8
-    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        part[j] = W[at->slot[j]] * row->value[j];
-    float dot = ((part[0] + part[1]) + (part[2] + part[3])) + (part[4] + part[5]);
-    for (int32_t j = 0; __builtin_expect(j < row->more, 0); j++)
-        dot += W[rest[at->rest + (uint32_t)j]] * all->value[row->rest + j];
+    x->is_long = false;
+    for (int i = 0; i < members; i++) {
+        const bmf_content_row *row = &all->row[item[i]];
+        x->value[i] = *(const eight *)(const void *)row->value;
+        x->weight[i] = EIGHT_GATHER(g->W[i], g->slots[i][r].slot);
+        x->is_long |= bmf_content_row_is_long(row);
+    }
+}
+
+/* What the rests of long rows add to W·x, without the scale. */
+static __attribute__((noinline)) four rest_dots(const group *g, int32_t r, const int64_t item[GROUP], int members,
+                                                const bmf_content_rows *all)
+{
+    four dot = {0};
+    for (int i = 0; i < members; i++)
+        if (bmf_content_row_is_long(&all->row[item[i]]))
+            dot[i] = bmf_content_rest_dot(g->W[i], g->rest[i] + g->rest_at[i][r], all, item[i]);
     return dot;
 }
 
-/* W += gain x. */
-INLINE void content_add(float *W, const bmf_rating_slots *at, const uint16_t *rest, const bmf_content_row *row,
-                        float gain, const bmf_content_rows *all)
+static __attribute__((noinline)) void add_rests(const group *g, int32_t r, const int64_t item[GROUP], int members,
+                                                const bmf_content_rows *all, four gain)
 {
-#pragma GCC unroll 8
-    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        W[at->slot[j]] += gain * row->value[j];
-    for (int32_t j = 0; __builtin_expect(j < row->more, 0); j++)
-        W[rest[at->rest + (uint32_t)j]] += gain * all->value[row->rest + j];
-}
-
-/* W·x of the r-th step of a member from here. */
-INLINE float group_dot(const group *g, int i, int32_t r, const bmf_content_row *row, const bmf_content_rows *all)
-{
-    return content_dot(g->W[i], g->slots[i] + r, g->rest[i], row, all);
+    for (int i = 0; i < members; i++)
+        if (bmf_content_row_is_long(&all->row[item[i]]))
+            bmf_content_rest_add(g->W[i], g->rest[i] + g->rest_at[i][r], all, item[i], gain[i]);
 }
 
 /* A step of each member of the group at once, their rows of P in P[i]; r: how many the burst has made. False, and nothing
@@ -211,19 +222,21 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
         for (int64_t j = 0; j < vectors; j++)
             marked = VECTOR_MARK(marked, P[i][j], Q[i][j]);
     }
+    group_content x;
+    const four scale = content ? __builtin_convertvector(g->scale, four) : (four){0};
+    if (content) {
+        meet_content(&x, g, r, item, members, s->content);
+        for (int i = 0; i < members; i++)
+            product[i] = VECTOR_PLUS_EIGHT(product[i], x.weight[i] * x.value[i] * scale[i]);
+    }
     const int b = 1 % members, d = 3 % members; /* with four members 1 and 3, with two members both 1 */
     const four value = {g->entry[0][r].value, g->entry[b][r].value, g->entry[2 % members][r].value,
                         g->entry[d][r].value};
     const float *bias = s->item_bias;
     four b_i = {bias[item[0]], bias[item[b]], bias[item[2 % members]], bias[item[d]]};
     four e = (value - c->mean - g->bias - b_i) - VECTOR_SUMS(product[0], product[b], product[2 % members], product[d]);
-    const bmf_content_row *row = content ? s->content->row : NULL;
-    if (content) {
-        const four dot = {group_dot(g, 0, r, row + item[0], s->content), group_dot(g, b, r, row + item[b], s->content),
-                          members > 2 ? group_dot(g, 2, r, row + item[2], s->content) : 0,
-                          members > 2 ? group_dot(g, 3, r, row + item[3], s->content) : 0};
-        e -= __builtin_convertvector(g->scale, four) * dot;
-    }
+    if (content && __builtin_expect(x.is_long, 0))
+        e -= scale * rest_dots(g, r, item, members, s->content);
     const four eta_e = c->eta * e, clips = (four){0} + c->clip;
     if (content) {
         const four_ints above = (eta_e > g->limit) | (-eta_e > g->limit);
@@ -233,7 +246,9 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
         g->inverse *= c->content.renew;
         const four gain = eta_e * __builtin_convertvector(g->inverse, four);
         for (int i = 0; i < members; i++)
-            content_add(g->W[i], g->slots[i] + r, g->rest[i], row + item[i], gain[i], s->content);
+            EIGHT_SCATTER(g->W[i], g->slots[i][r].slot, x.weight[i] + gain[i] * x.value[i]);
+        if (__builtin_expect(x.is_long, 0))
+            add_rests(g, r, item, members, s->content, gain);
     }
     g->squares += e * e;
     g->bias += FOUR_CUT(eta_e - c->decay_b * g->bias, clips);

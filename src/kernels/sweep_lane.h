@@ -37,7 +37,9 @@ typedef struct upcoming {
 
 typedef struct block {
     entry entry[BLOCK + AHEAD + WALKS]; /* those behind the last are there to be fetched ahead only */
+    /* blended */
     bmf_rating_slots slots[CONTENT_BLOCK + AHEAD + WALKS];
+    uint32_t rest_at[CONTENT_BLOCK + AHEAD + WALKS];
 } block;
 
 typedef struct lane {
@@ -51,6 +53,7 @@ typedef struct lane {
     const int32_t *item;
     const float *value;
     const bmf_rating_slots *slots;
+    const uint32_t *rest_at;
     bmf_content_lane content;
 } lane;
 
@@ -142,6 +145,8 @@ INLINE void lay_out(lane *l, bool content)
             to[j + i] = (entry){l->item[at[i]], l->value[at[i]]};
             if (content)
                 l->block->slots[j + i] = l->slots[at[i]];
+            if (content && l->rest_at)
+                l->block->rest_at[j + i] = l->rest_at[at[i]];
             at[i] = advance(at[i], four_steps, n);
         }
     }
@@ -175,6 +180,7 @@ INLINE bool take_user(lane *l, const bmf_sweep *s, const bmf_content_rates *c, c
                     .value = s->value + first};
         if (content) {
             l->slots = s->slots->rating + first;
+            l->rest_at = s->slots->rest_at ? s->slots->rest_at + first : NULL;
             bmf_content_begin(&l->content, s, c, u, n);
         }
         lay_out(l, content);

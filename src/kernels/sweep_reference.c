@@ -22,11 +22,12 @@ static int64_t weights_of(const bmf_sweep *s, int64_t user)
 static int64_t list_slots(const bmf_sweep *s, int32_t user, int64_t entry, int32_t *slot)
 {
     const bmf_content_rows *rows = s->content;
-    const bmf_rating_slots *at = &s->slots->rating[entry];
-    const int64_t count = rows->indptr[s->item[entry] + 1] - rows->indptr[s->item[entry]];
-    const uint16_t *rest = s->slots->rest + s->slots->rest_start[user] + at->rest;
-    for (int64_t j = 0; j < count; j++)
-        slot[j] = j < BMF_CONTENT_FIRST ? at->slot[j] : rest[j - BMF_CONTENT_FIRST];
+    const int64_t count = bmf_content_entries(rows, s->item[entry]);
+    const int64_t first = count - bmf_content_rest(rows, s->item[entry]);
+    for (int64_t j = 0; j < first; j++)
+        slot[j] = s->slots->rating[entry].slot[j];
+    for (int64_t j = first; j < count; j++)
+        slot[j] = s->slots->rest[s->slots->rest_start[user] + s->slots->rest_at[entry] + j - first];
     return count;
 }
 

@@ -6,6 +6,7 @@
 #define VECTOR_CUT(a, b) ((vec)_mm256_max_ps(_mm256_min_ps((__m256)(a), (__m256)(b)), -(__m256)(b)))
 #define VECTOR_MARK(m, a, b) ((m) | (marks)(a) | (marks)(b))
 #define VECTOR_REACHES_2(m) (!_mm256_testz_si256((__m256i)(m), _mm256_set1_epi32(TOP_EXPONENT_BIT)))
+#define VECTOR_PLUS_EIGHT(a, b) ((a) + (vec)(b))
 #define VECTOR_SUM(a)                                                                                                  \
     bmf_sum_of_four(_mm_add_ps(_mm256_castps256_ps128((__m256)(a)), _mm256_extractf128_ps((__m256)(a), 1)))
 #define VECTOR_SUMS(a, b, c, d) sums_of((__m256)(a), (__m256)(b), (__m256)(c), (__m256)(d))

@@ -10,6 +10,7 @@
 #define VECTOR_MARK(m, a, b)                                                                                           \
     ((marks)_mm512_ternarylogic_epi32((__m512i)(m), (__m512i)(a), (__m512i)(b), ANY_BIT_OF_THREE))
 #define VECTOR_REACHES_2(m) (_mm512_test_epi32_mask((__m512i)(m), _mm512_set1_epi32(TOP_EXPONENT_BIT)) != 0)
+#define VECTOR_PLUS_EIGHT(a, b) ((a) + (vec)_mm512_zextps256_ps512((__m256)(b)))
 #define VECTOR_SUM(a) _mm512_reduce_add_ps((__m512)(a))
 #define VECTOR_SUMS(a, b, c, d) sums_of((__m512)(a), (__m512)(b), (__m512)(c), (__m512)(d))
 

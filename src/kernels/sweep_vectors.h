@@ -12,6 +12,7 @@ typedef int32_t marks __attribute__((vector_size(VECTOR_FLOATS * 4)));
 /* One value for each lane of a group. */
 typedef float four __attribute__((vector_size(16)));
 typedef int32_t four_ints __attribute__((vector_size(16)));
+typedef float eight __attribute__((vector_size(32), may_alias));
 typedef double four_doubles __attribute__((vector_size(32)));
 
 #ifdef __SSE2__
@@ -39,6 +40,27 @@ static inline four bmf_four_cut(four a, four b)
 }
 #define FOUR_CUT(a, b) bmf_four_cut(a, b)
 #define FOUR_ANY(mask) (((mask)[0] | (mask)[1] | (mask)[2] | (mask)[3]) != 0)
+#endif
+
+/* W at eight places, and the other way round. The places of a call differ where values do. */
+#ifdef __AVX2__
+#include <immintrin.h>
+#define EIGHT_PLACES(place) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(place)))
+#define EIGHT_GATHER(W, place) ((eight)_mm256_i32gather_ps(W, EIGHT_PLACES(place), 4))
+#else
+#define EIGHT_GATHER(W, place)                                                                                         \
+    ((eight){W[(place)[0]], W[(place)[1]], W[(place)[2]], W[(place)[3]], W[(place)[4]], W[(place)[5]], W[(place)[6]],  \
+             W[(place)[7]]})
+#endif
+#ifdef __AVX512VL__
+#define EIGHT_SCATTER(W, place, values) _mm256_i32scatter_ps(W, EIGHT_PLACES(place), (__m256)(values), 4)
+#else
+#define EIGHT_SCATTER(W, place, values) bmf_eight_scatter(W, place, values)
+static inline void bmf_eight_scatter(float *W, const uint16_t *place, eight values)
+{
+    for (int j = 0; j < 8; j++)
+        W[place[j]] = values[j];
+}
 #endif
 
 #endif

@@ -150,18 +150,14 @@ static float row_dot(const float *P, const float *Q, int64_t stride)
     return total;
 }
 
-/* W_u·x_i without the scale, in float: for many items at a time, where content_term would cost. */
-static float content_dot(const float *W, const bmf_content_rows *content, int64_t item, const uint16_t *first,
-                         const uint16_t *rest)
+/* W_u·x_i without the scale, in float, over the start of a row: for many items at a time, where content_term would cost. */
+static float start_dot(const float *W, const bmf_content_row *row, const uint16_t *slot)
 {
-    const bmf_content_row *row = &content->row[item];
     float part[BMF_CONTENT_FIRST], dot = 0;
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        part[j] = W[first[j]] * row->value[j];
+        part[j] = W[slot[j]] * row->value[j];
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
         dot += part[j];
-    for (int32_t j = 0; j < row->more; j++)
-        dot += W[rest[j]] * content->value[row->rest + j];
     return dot;
 }
 
@@ -171,8 +167,11 @@ static void add_content(const bmf_model *model, const bmf_content_rows *content,
     const float *W = model->W + model->pattern->indptr[user], scale = (float)model->W_scale[user];
     const uint16_t *rest = slots->rest + slots->rest_start[user];
     for (int64_t j = 0; j < count; j++) {
-        const bmf_rating_slots *at = &slots->rating[first + j];
-        out[j] += scale * content_dot(W, content, item[j], at->slot, rest + at->rest);
+        const bmf_content_row *row = &content->row[item[j]];
+        float dot = start_dot(W, row, slots->rating[first + j].slot);
+        if (bmf_content_row_is_long(row))
+            dot += bmf_content_rest_dot(W, rest + slots->rest_at[first + j], content, item[j]);
+        out[j] += scale * dot;
     }
 }
 

@@ -89,7 +89,7 @@ static int place_rest(const bmf_csr *ratings, const bmf_content_rows *rows, int6
         if (rest > UINT32_MAX)
             return bmf_fail(err, BMF_ERR_INPUT,
                             "user %" PRId64 ": the items of his ratings have %" PRId64
-                            " features beyond the sixth of each (allowed: %" PRIu32
+                            " features beyond the seventh of each (allowed: %" PRIu32
                             "); import with fewer --max-features",
                             first_user + u, rest, UINT32_MAX);
         start[u + 1] = start[u] + rest;
@@ -105,7 +105,7 @@ static void find_all(const bmf_csr *ratings, const bmf_content_pattern *pattern,
         const int64_t first = ratings->indptr[u], begin = pattern->indptr[u];
         bmf_find_slots(&finder[omp_get_thread_num()], pattern->index + begin, pattern->indptr[u + 1] - begin,
                        ratings->indices + first, ratings->indptr[u + 1] - first, out->rating + first,
-                       out->rest + out->rest_start[u]);
+                       out->rest_at ? out->rest_at + first : NULL, out->rest + out->rest_start[u]);
     }
 }
 
@@ -120,8 +120,11 @@ int bmf_content_slots_create(const bmf_csr *ratings, const bmf_content_rows *row
     if (status == BMF_OK)
         status = place_rest(ratings, rows, first_user, out->rest_start, err);
     if (status == BMF_OK) {
-        out->rest = bmf_alloc(out->rest_start[ratings->rows], sizeof *out->rest, "slots of ratings", err);
-        status = out->rest ? BMF_OK : BMF_ERR_MEMORY;
+        const int64_t rest = out->rest_start[ratings->rows];
+        out->rest = bmf_alloc(rest, sizeof *out->rest, "slots of ratings", err);
+        if (rest > 0)
+            out->rest_at = bmf_alloc(bmf_csr_count(ratings), sizeof *out->rest_at, "slots of ratings", err);
+        status = out->rest && (out->rest_at || rest == 0) ? BMF_OK : BMF_ERR_MEMORY;
     }
     if (status == BMF_OK)
         find_all(ratings, pattern, finder, threads, out);
@@ -135,6 +138,6 @@ int64_t bmf_content_slots_bytes(const bmf_content_slots *slots, int64_t users, i
 {
     if (!slots->rating)
         return 0;
-    return ratings * (int64_t)sizeof *slots->rating + (users + 1) * (int64_t)sizeof *slots->rest_start +
-           slots->rest_start[users] * (int64_t)sizeof *slots->rest;
+    return ratings * (int64_t)(sizeof *slots->rating + (slots->rest_at ? sizeof *slots->rest_at : 0)) +
+           (users + 1) * (int64_t)sizeof *slots->rest_start + slots->rest_start[users] * (int64_t)sizeof *slots->rest;
 }

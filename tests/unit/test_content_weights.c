@@ -100,14 +100,15 @@ static void check_slots(const world *w, const bmf_csr *ratings, const bmf_conten
 {
     for (int64_t u = 0; u < M; u++)
         for (int64_t r = ratings->indptr[u]; r < ratings->indptr[u + 1]; r++) {
-            const int64_t begin = w->rows.indptr[ratings->indices[r]];
-            const int64_t count = w->rows.indptr[ratings->indices[r] + 1] - begin;
+            const int32_t item = ratings->indices[r], *feature = w->rows.feature + w->rows.indptr[item];
+            const int64_t count = bmf_content_entries(&w->rows, item), first = count - bmf_content_rest(&w->rows, item);
             const bmf_rating_slots *at = &slots->rating[r];
-            for (int64_t j = 0; j < count; j++)
-                assert_int_equal(j < BMF_CONTENT_FIRST
-                                     ? at->slot[j]
-                                     : slots->rest[slots->rest_start[u] + at->rest + j - BMF_CONTENT_FIRST],
-                                 place_of(pattern, u, w->rows.feature[begin + j]));
+            assert_int_equal(bmf_content_row_is_long(&w->rows.row[item]), count > BMF_CONTENT_FIRST);
+            for (int64_t j = 0; j < first; j++)
+                assert_int_equal(at->slot[j], place_of(pattern, u, feature[j]));
+            for (int64_t j = first; j < count; j++)
+                assert_int_equal(slots->rest[slots->rest_start[u] + slots->rest_at[r] + j - first],
+                                 place_of(pattern, u, feature[j]));
             for (int64_t j = 0; j < BMF_CONTENT_FIRST; j++)
                 assert_true(at->slot[j] < pattern->indptr[u + 1] - pattern->indptr[u]);
         }
