@@ -9,6 +9,8 @@
 #define LINE_INTS 16
 #define PREFETCHED_RATINGS 512
 #define CHUNKS_PER_THREAD 16
+#define LONGEST_RUN 32
+#define FEWEST_RUNS 2048
 #define SMALLEST_CHUNK 2048 /* ratings: below that the interleaved kernel spends its time starting and ending */
 
 /* The users of one thread. */
@@ -30,12 +32,29 @@ struct bmf_epoch {
     int32_t *order;   /* (users) local users in the order of this epoch */
     int32_t *scratch; /* (users) */
     uint64_t *key;    /* (users) sort keys */
+    uint64_t run;     /* users that follow one another in memory and stay together in the order */
     chunk *chunk;     /* (threads × CHUNKS_PER_THREAD), where the threads share the item side */
     int32_t *steps;   /* (counted windows, threads, items); NULL if the shard's own will do */
     bool steps_keep;  /* every window has been counted; else the last one asked for */
 };
 
-/* Sorts the users at positions [first, last) of the order by random keys: spread over as many buckets as users by the leading
+/* Users in a run: their ratings, weights and factors are read as a stream, which the processor fetches ahead by itself. One
+ * where there are so few users that the order would suffer. The same on any number of processes. */
+static uint64_t run_length(int64_t all_users)
+{
+    const int64_t run = all_users / FEWEST_RUNS;
+    return (uint64_t)(run < 1 ? 1 : run > LONGEST_RUN ? LONGEST_RUN : run);
+}
+
+/* The run draws a random place, its users keep theirs in it. */
+static uint64_t sort_key(const bmf_epoch *epoch, uint64_t key, int32_t local_user)
+{
+    const uint64_t user = (uint64_t)(epoch->shard->first_user + local_user);
+    const uint64_t place = (bmf_rng_draw(key, user / epoch->run) >> 1) / LONGEST_RUN * LONGEST_RUN;
+    return place + user % epoch->run;
+}
+
+/* Sorts the users at positions [first, last) of the order by their keys: spread over as many buckets as users by the leading
  * bits, then an insertion sort of the few in each, linear in all. */
 static void order_positions(bmf_epoch *epoch, const part *p, int64_t first, int64_t last, uint64_t key)
 {
@@ -47,7 +66,7 @@ static void order_positions(bmf_epoch *epoch, const part *p, int64_t first, int6
     memset(p->bucket, 0, (size_t)(buckets + 1) * sizeof *p->bucket);
     for (int64_t i = first; i < last; i++) {
         const int32_t u = epoch->scratch[i] = epoch->order[i];
-        epoch->key[u] = bmf_rng_draw(key, (uint64_t)(epoch->shard->first_user + u)) >> 1;
+        epoch->key[u] = sort_key(epoch, key, u);
         p->bucket[(epoch->key[u] >> shift) + 1]++;
     }
     for (int64_t b = 0; b < buckets; b++)
@@ -175,6 +194,7 @@ int bmf_epoch_create(const bmf_shard *shard, int64_t windows, int64_t threads, i
     if (!epoch)
         return BMF_ERR_MEMORY;
     epoch->shard = shard;
+    epoch->run = run_length(shard->all_users);
     epoch->windows = windows;
     epoch->threads = threads;
     epoch->copies = copies;
