@@ -8,6 +8,7 @@
 #include "base/rng.h"
 
 #define ROW_FLOATS 16 /* 64 bytes */
+#define AHEAD 4       /* items from the one that is scored to the one that is fetched */
 
 int64_t bmf_model_stride(int64_t factors)
 {
@@ -150,6 +151,12 @@ static float row_dot(const float *P, const float *Q, int64_t stride)
     return total;
 }
 
+static void prefetch_row(const float *row, int64_t stride)
+{
+    for (int64_t f = 0; f < stride; f += ROW_FLOATS)
+        __builtin_prefetch(row + f);
+}
+
 /* W_u·x_i without the scale, in float, over the start of a row: for many items at a time, where content_term would cost. */
 static float start_dot(const float *W, const bmf_content_row *row, const uint16_t *slot)
 {
@@ -180,8 +187,12 @@ void bmf_model_predict_user(const bmf_model *model, const bmf_content_rows *cont
 {
     const float *P = model->P + user * model->stride;
     const float base = (float)model->global_mean + model->user_bias[user];
-    for (int64_t j = 0; j < count; j++)
+    for (int64_t j = 0; j < count; j++) {
+        prefetch_row(model->Q + item[j + AHEAD < count ? j + AHEAD : j] * model->stride, model->stride);
+        if (model->W && content)
+            __builtin_prefetch(&content->row[item[j]]);
         out[j] = base + model->item_bias[item[j]] + row_dot(P, model->Q + item[j] * model->stride, model->stride);
+    }
     if (model->W && content)
         add_content(model, content, slots, first, user, item, count, out);
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #define BLOCK 256 /* predictions at a time, on the stack */
+#define LINE_FLOATS 16
 
 static double squares_of_user(const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
                               const bmf_content_slots *slots, int64_t user)
@@ -20,6 +21,14 @@ static double squares_of_user(const bmf_model *model, const bmf_shard *shard, co
         }
     }
     return squares;
+}
+
+/* Fetches a user's content weights while the one before is scored: he has few ratings here, so each meets weights that no
+ * other has brought. */
+static void prefetch_weights(const bmf_model *model, int64_t user)
+{
+    for (int64_t j = model->pattern->indptr[user]; j < model->pattern->indptr[user + 1]; j += LINE_FLOATS)
+        __builtin_prefetch(model->W + j);
 }
 
 /* The first user of each of `parts` parts, even in ratings: a search for where the running count gets there. */
@@ -48,8 +57,11 @@ double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_
     for (int part = 0; part < threads; part++) {
         const int64_t last = first_of_part(ratings, part + 1, threads);
         double own = 0;
-        for (int64_t u = first_of_part(ratings, part, threads); u < last; u++)
+        for (int64_t u = first_of_part(ratings, part, threads); u < last; u++) {
+            if (model->W && u + 1 < last)
+                prefetch_weights(model, u + 1);
             own += squares_of_user(model, shard, ratings, slots, u);
+        }
 #pragma omp ordered
         squares += own;
     }
