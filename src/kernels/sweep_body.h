@@ -96,33 +96,31 @@ INLINE vec products(const vec *P, const vec *Q, int64_t vectors)
 INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, bool content)
 {
     const int64_t stride = vectors * VECTOR_FLOATS;
-    const entry now = l->block->entry[l->done];
-    prefetch_item(s, l->block->entry[l->done + AHEAD].item, stride, content);
+    const entry now = *entry_at(l->block, l->done, content);
+    const content_entry *full = content ? &l->block->content[l->done] : NULL;
+    prefetch_item(s, entry_at(l->block, l->done + AHEAD, content)->item, stride, content);
     vec *P = (vec *)(void *)l->P, *Q = (vec *)(void *)(s->Q + now.item * stride);
     float *b_i = &s->item_bias[now.item];
     float e = now.value - c->mean - l->bias - *b_i - VECTOR_SUM(products(P, Q, vectors));
     if (content)
-        e -= (float)l->content.scale *
-             bmf_content_dot(&l->content, s, now.item, &l->block->slots[l->done], l->block->rest_at[l->done]);
+        e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item, &full->slots, full->rest_at);
     const float eta_e = c->eta * e;
     l->bias += cut(eta_e - c->decay_b * l->bias, c->clip);
     *b_i += cut(eta_e - c->decay_b * *b_i, c->clip);
     update_rows(P, Q, (vec){0} + eta_e, c, vectors);
     if (content)
-        bmf_content_step(&l->content, s, &c->content, now.item, &l->block->slots[l->done], l->block->rest_at[l->done],
-                         eta_e, l->left + l->laid - l->done - 1);
+        bmf_content_step(&l->content, s, &c->content, now.item, &full->slots, full->rest_at, eta_e,
+                         l->left + l->laid - l->done - 1);
     l->done++;
     return e * e;
 }
 
 /* What four lanes need step by step, in registers as far as these go. */
 typedef struct group {
-    const entry *entry[GROUP];
+    const entry *entry[GROUP]; /* plain */
     four bias, squares;
     /* blended */
-    const bmf_rating_slots *slots[GROUP];
-    const uint32_t *rest_at[GROUP];
-    const uint16_t *rest[GROUP];
+    const content_entry *full[GROUP];
     float *W[GROUP];
     four_doubles scale, inverse;
     four limit;
@@ -134,13 +132,11 @@ INLINE void enter_group(group *g, const lane *l, int members, bool content)
     const lane *a = &l[0], *b = &l[1 % members], *c = &l[2 % members], *d = &l[3 % members];
     *g = (group){.bias = {a->bias, b->bias, c->bias, d->bias}};
     for (int i = 0; i < GROUP; i++)
-        g->entry[i] = l[i % members].block->entry + l[i % members].done;
+        g->entry[i] = l[i % members].block->plain + l[i % members].done;
     if (!content)
         return;
     for (int i = 0; i < members; i++) {
-        g->slots[i] = l[i].block->slots + l[i].done;
-        g->rest_at[i] = l[i].block->rest_at + l[i].done;
-        g->rest[i] = l[i].content.rest;
+        g->full[i] = l[i].block->content + l[i].done;
         g->W[i] = l[i].content.W;
     }
     g->scale = (four_doubles){a->content.scale, b->content.scale, c->content.scale, d->content.scale};
@@ -162,7 +158,6 @@ INLINE void leave_group(const group *g, lane *l, int32_t steps, int members, boo
 
 /* The starts of the content rows of a group's step, and the weights they meet. */
 typedef struct group_content {
-    const bmf_content_row *row[GROUP];
     eight value[GROUP], weight[GROUP];
     bool is_long; /* one of them is */
 } group_content;
@@ -174,41 +169,48 @@ INLINE void meet_content(group_content *x, const group *g, int32_t r, const int6
     for (int i = 0; i < members; i++) {
         const bmf_content_row *row = &all->row[item[i]];
         x->value[i] = *(const eight *)(const void *)row->value;
-        x->weight[i] = EIGHT_GATHER(g->W[i], g->slots[i][r].slot);
+        x->weight[i] = EIGHT_GATHER(g->W[i], g->full[i][r].slots.slot);
         x->is_long |= bmf_content_row_is_long(row);
     }
 }
 
-/* What the rests of long rows add to W·x, without the scale. */
-static __attribute__((noinline)) four rest_dots(const group *g, int32_t r, const int64_t item[GROUP], int members,
-                                                const bmf_content_rows *all)
+/* What the rest of a long row adds to W·x of a lane, without the scale, and W += gain x over it. Out of line, and given no
+ * pointer to a group, which is to stay in registers. */
+static __attribute__((noinline)) float rest_dot(const lane *l, int32_t r, const bmf_content_rows *all)
 {
-    four dot = {0};
-    for (int i = 0; i < members; i++)
-        if (bmf_content_row_is_long(&all->row[item[i]]))
-            dot[i] = bmf_content_rest_dot(g->W[i], g->rest[i] + g->rest_at[i][r], all, item[i]);
-    return dot;
+    const content_entry *now = &l->block->content[l->done + r];
+    if (!bmf_content_row_is_long(&all->row[now->rating.item]))
+        return 0;
+    return bmf_content_rest_dot(l->content.W, l->content.rest + now->rest_at, all, now->rating.item);
 }
 
-static __attribute__((noinline)) void add_rests(const group *g, int32_t r, const int64_t item[GROUP], int members,
-                                                const bmf_content_rows *all, four gain)
+static __attribute__((noinline)) void add_rest(const lane *l, int32_t r, const bmf_content_rows *all, float gain)
 {
-    for (int i = 0; i < members; i++)
-        if (bmf_content_row_is_long(&all->row[item[i]]))
-            bmf_content_rest_add(g->W[i], g->rest[i] + g->rest_at[i][r], all, item[i], gain[i]);
+    const content_entry *now = &l->block->content[l->done + r];
+    if (bmf_content_row_is_long(&all->row[now->rating.item]))
+        bmf_content_rest_add(l->content.W, l->content.rest + now->rest_at, all, now->rating.item, gain);
 }
 
-/* A step of each member of the group at once, their rows of P in P[i]; r: how many the burst has made. False, and nothing
+INLINE four rest_dots(const lane *l, int32_t r, int members, const bmf_content_rows *all)
+{
+    return (four){rest_dot(&l[0], r, all), rest_dot(&l[1 % members], r, all),
+                  members > 2 ? rest_dot(&l[2 % members], r, all) : 0,
+                  members > 2 ? rest_dot(&l[3 % members], r, all) : 0};
+}
+
+/* A step of each member of the group at once, their lanes in l as the burst found them, their rows of P in P[i]; r: how many the burst has made. False, and nothing
  * done, if two have the same item or a step on W is not short: then they go one after the other. */
-INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep *s, const rates *c, int64_t vectors,
-                       const int members, bool content)
+INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, const bmf_sweep *s, const rates *c,
+                       int64_t vectors, const int members, bool content)
 {
     const int64_t stride = vectors * VECTOR_FLOATS;
     int64_t item[GROUP];
     bool same = false;
+    entry now[GROUP];
     for (int i = 0; i < members; i++) {
-        prefetch_item(s, g->entry[i][r + AHEAD].item, stride, content);
-        item[i] = g->entry[i][r].item;
+        prefetch_item(s, content ? g->full[i][r + AHEAD].rating.item : g->entry[i][r + AHEAD].item, stride, content);
+        now[i] = content ? g->full[i][r].rating : g->entry[i][r];
+        item[i] = now[i].item;
         for (int j = 0; j < i; j++)
             same |= item[i] == item[j];
     }
@@ -230,13 +232,12 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
             product[i] = VECTOR_PLUS_EIGHT(product[i], x.weight[i] * x.value[i] * scale[i]);
     }
     const int b = 1 % members, d = 3 % members; /* with four members 1 and 3, with two members both 1 */
-    const four value = {g->entry[0][r].value, g->entry[b][r].value, g->entry[2 % members][r].value,
-                        g->entry[d][r].value};
+    const four value = {now[0].value, now[b].value, now[2 % members].value, now[d].value};
     const float *bias = s->item_bias;
     four b_i = {bias[item[0]], bias[item[b]], bias[item[2 % members]], bias[item[d]]};
     four e = (value - c->mean - g->bias - b_i) - VECTOR_SUMS(product[0], product[b], product[2 % members], product[d]);
     if (content && __builtin_expect(x.is_long, 0))
-        e -= scale * rest_dots(g, r, item, members, s->content);
+        e -= scale * rest_dots(l, r, members, s->content);
     const four eta_e = c->eta * e, clips = (four){0} + c->clip;
     if (content) {
         const four_ints above = (eta_e > g->limit) | (-eta_e > g->limit);
@@ -246,9 +247,10 @@ INLINE bool group_step(group *g, vec *const P[GROUP], int32_t r, const bmf_sweep
         g->inverse *= c->content.renew;
         const four gain = eta_e * __builtin_convertvector(g->inverse, four);
         for (int i = 0; i < members; i++)
-            EIGHT_SCATTER(g->W[i], g->slots[i][r].slot, x.weight[i] + gain[i] * x.value[i]);
+            EIGHT_SCATTER(g->W[i], g->full[i][r].slots.slot, x.weight[i] + gain[i] * x.value[i]);
         if (__builtin_expect(x.is_long, 0))
-            add_rests(g, r, item, members, s->content, gain);
+            for (int i = 0; i < members; i++)
+                add_rest(&l[i], r, s->content, gain[i]);
     }
     g->squares += e * e;
     g->bias += FOUR_CUT(eta_e - c->decay_b * g->bias, clips);
@@ -291,7 +293,8 @@ INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rat
         prefetch_upcoming(ahead, content);
 #pragma GCC unroll 2
         for (int i = 0; i < groups; i++)
-            if (__builtin_expect(!group_step(&g[i], P + i * members, r, s, c, vectors, members, content), 0)) {
+            if (__builtin_expect(
+                    !group_step(&g[i], active + i * members, P + i * members, r, s, c, vectors, members, content), 0)) {
                 part = i;
                 goto out;
             }

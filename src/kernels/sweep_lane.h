@@ -35,11 +35,16 @@ typedef struct upcoming {
     int32_t weight_lines;
 } upcoming;
 
-typedef struct block {
-    entry entry[BLOCK + AHEAD + WALKS]; /* those behind the last are there to be fetched ahead only */
-    /* blended */
-    bmf_rating_slots slots[CONTENT_BLOCK + AHEAD + WALKS];
-    uint32_t rest_at[CONTENT_BLOCK + AHEAD + WALKS];
+/* With content: the place in the weights too. 32 bytes. */
+typedef struct content_entry {
+    entry rating;
+    bmf_rating_slots slots;
+    uint32_t rest_at, unused;
+} content_entry;
+
+typedef union block { /* those behind the last are there to be fetched ahead only */
+    entry plain[BLOCK + AHEAD + WALKS];
+    content_entry content[CONTENT_BLOCK + AHEAD + WALKS];
 } block;
 
 typedef struct lane {
@@ -124,17 +129,18 @@ INLINE void prefetch_users(const bmf_sweep *s, const int32_t *user, int64_t coun
     }
 }
 
-/* Lays out the next ratings of the user. Four walks side by side, each with four times the step, so that a position does
- * not wait for the one before. */
-INLINE void lay_out(lane *l, bool content)
+INLINE entry *entry_at(block *b, int32_t j, bool content)
 {
-    const int32_t most = content ? CONTENT_BLOCK : BLOCK, count = l->left < most ? l->left : most;
+    return content ? &b->content[j].rating : &b->plain[j];
+}
+
+/* Lays out `count` ratings from the one at l->at on, and some more. Four walks side by side, each with four times the step, so
+ * that a position does not wait for the one before. */
+INLINE void walk(lane *l, int32_t count, bool content, bool long_rows)
+{
     const int32_t n = l->n, two = advance(l->step, l->step, n), four_steps = advance(two, two, n);
-    int32_t at[WALKS];
-    entry *to = l->block->entry;
-    if (content && l->content.scale < SMALLEST_SCALE)
-        bmf_content_fold(&l->content);
-    at[0] = l->at;
+    block *b = l->block;
+    int32_t at[WALKS] = {l->at};
     for (int i = 1; i < WALKS; i++)
         at[i] = advance(at[i - 1], l->step, n);
     for (int32_t j = 0; j < count + AHEAD; j += WALKS) {
@@ -142,14 +148,26 @@ INLINE void lay_out(lane *l, bool content)
             l->at = at[count - j];
 #pragma GCC unroll 4
         for (int i = 0; i < WALKS; i++) {
-            to[j + i] = (entry){l->item[at[i]], l->value[at[i]]};
+            *entry_at(b, j + i, content) = (entry){l->item[at[i]], l->value[at[i]]};
             if (content)
-                l->block->slots[j + i] = l->slots[at[i]];
-            if (content && l->rest_at)
-                l->block->rest_at[j + i] = l->rest_at[at[i]];
+                b->content[j + i].slots = l->slots[at[i]];
+            if (content && long_rows)
+                b->content[j + i].rest_at = l->rest_at[at[i]];
             at[i] = advance(at[i], four_steps, n);
         }
     }
+}
+
+/* Lays out the next ratings of the user. */
+INLINE void lay_out(lane *l, bool content)
+{
+    const int32_t most = content ? CONTENT_BLOCK : BLOCK, count = l->left < most ? l->left : most;
+    if (content && l->content.scale < SMALLEST_SCALE)
+        bmf_content_fold(&l->content);
+    if (content && l->rest_at)
+        walk(l, count, content, true);
+    else
+        walk(l, count, content, false);
     l->left -= count;
     l->laid = count;
     l->done = 0;
@@ -185,7 +203,7 @@ INLINE bool take_user(lane *l, const bmf_sweep *s, const bmf_content_rates *c, c
         }
         lay_out(l, content);
         for (int32_t j = 0; j < AHEAD; j++)
-            prefetch_item(s, l->block->entry[j].item, s->stride, content);
+            prefetch_item(s, entry_at(l->block, j, content)->item, s->stride, content);
         return true;
     }
     return false;

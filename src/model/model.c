@@ -160,12 +160,10 @@ static void prefetch_row(const float *row, int64_t stride)
 /* W_u·x_i without the scale, in float, over the start of a row: for many items at a time, where content_term would cost. */
 static float start_dot(const float *W, const bmf_content_row *row, const uint16_t *slot)
 {
-    float part[BMF_CONTENT_FIRST], dot = 0;
+    float part[BMF_CONTENT_FIRST];
     for (int j = 0; j < BMF_CONTENT_FIRST; j++)
         part[j] = W[slot[j]] * row->value[j];
-    for (int j = 0; j < BMF_CONTENT_FIRST; j++)
-        dot += part[j];
-    return dot;
+    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
 static void add_content(const bmf_model *model, const bmf_content_rows *content, const bmf_content_slots *slots,
