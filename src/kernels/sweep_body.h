@@ -26,6 +26,7 @@
 #define GROUP 4 /* lanes, or fewer where long rows leave no registers for more */
 #define MOST_GROUPS (MAX_LANES / GROUP)
 #define MOST_VECTORS (128 / VECTOR_FLOATS) /* of a row in a specialised instance */
+#define REGISTER_ROW 32 /* floats of a row of P up to which it stays in registers beside what content needs there */
 
 /* The constants of a sweep. */
 typedef struct rates {
@@ -274,7 +275,7 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
 INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors,
                      const int groups, const int members, upcoming *ahead, bool content, double *squares)
 {
-    const bool fixed = __builtin_constant_p(vectors);
+    const bool fixed = __builtin_constant_p(vectors) && (!content || vectors * VECTOR_FLOATS <= REGISTER_ROW);
     group g[MOST_GROUPS];
     vec kept[MAX_LANES][MOST_VECTORS], *P[MAX_LANES];
 #pragma GCC unroll 8
