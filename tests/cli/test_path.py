@@ -168,8 +168,36 @@ class Training(CommandTest):
         for name in ("a.h5", "b.h5"):
             self.succeed("train", data, "-o", self.dir / name, "--threads", 1, "--seed", 7, "--epochs", 3, ranks=2)
         with h5py.File(self.dir / "a.h5") as a, h5py.File(self.dir / "b.h5") as b:
-            for name in ("P", "Q", "user_bias", "item_bias"):
+            for name in ("P", "Q", "user_bias", "item_bias", "W/indptr", "W/indices", "W/data"):
                 self.assertTrue(np.array_equal(a[name][:], b[name][:]), name)
+
+    def test_content_weights_are_the_same_ones_on_any_ranks(self):
+        """Which weights a user has is his own affair; so is how they start, seen before the ranks' item sides differ."""
+        data = self.make_dataset(features=60)
+        few = ["--content", "concat", "--epochs", 1, "--factors", 2, "--seed", 3, "--learning-rate", 1e-9]
+        rows = []
+        for ranks in (None, 3):
+            self.succeed("train", data, "-o", self.dir / "m.h5", *few, ranks=ranks)
+            with h5py.File(self.dir / "m.h5") as file:
+                rows.append(csr(file["W"]))
+        with h5py.File(data) as file:
+            met = csr(file["ratings/train"]).astype(bool) @ csr(file["content"]).astype(bool)
+        self.assertLess(rows[0].nnz, 60 * 60)
+        for row in rows:
+            self.assertTrue(row.has_sorted_indices)
+            self.assertEqual(((row != 0) != met).nnz, 0)
+        self.assertLess(abs(rows[0] - rows[1]).max(), 1e-6)
+        self.assertGreater(abs(rows[0]).max(), 1e-3)
+
+    def test_memory_does_not_grow_with_the_number_of_features(self):
+        parts = []
+        for features in (50, 50000):
+            data = self.make_dataset(name=f"data{features}.h5", users=300, items=200, features=features)
+            parts.append(self.json_of("train", data, "-o", self.dir / "m.h5", "--content", "concat", "--epochs", 1,
+                                      "--factors", 2, "--threads", 1)["memory"])
+        dense = 300 * 50000 * 4
+        self.assertLess(parts[1]["parameters"], 20 * parts[0]["parameters"])
+        self.assertLess(20 * (parts[1]["parameters"] + parts[1]["content"]), dense)
 
     def test_divergence_has_a_code_of_its_own(self):
         data = self.make_dataset()
