@@ -248,7 +248,7 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
         g->inverse *= c->content.renew;
         const four gain = eta_e * __builtin_convertvector(g->inverse, four);
         for (int i = 0; i < members; i++)
-            EIGHT_SCATTER(g->W[i], g->full[i][r].slots.slot, x.weight[i] + gain[i] * x.value[i]);
+            bmf_eight_scatter(g->W[i], g->full[i][r].slots.slot, x.weight[i] + gain[i] * x.value[i]);
         if (__builtin_expect(x.is_long, 0))
             for (int i = 0; i < members; i++)
                 add_rest(&l[i], r, s->content, gain[i]);

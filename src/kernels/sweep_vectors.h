@@ -52,15 +52,11 @@ static inline four bmf_four_cut(four a, four b)
     ((eight){W[(place)[0]], W[(place)[1]], W[(place)[2]], W[(place)[3]], W[(place)[4]], W[(place)[5]], W[(place)[6]],  \
              W[(place)[7]]})
 #endif
-#ifdef __AVX512VL__
-#define EIGHT_SCATTER(W, place, values) _mm256_i32scatter_ps(W, EIGHT_PLACES(place), (__m256)(values), 4)
-#else
-#define EIGHT_SCATTER(W, place, values) bmf_eight_scatter(W, place, values)
+/* One by one: the next gather has to wait for these stores, longer still if an instruction scatters them. */
 static inline void bmf_eight_scatter(float *W, const uint16_t *place, eight values)
 {
     for (int j = 0; j < 8; j++)
         W[place[j]] = values[j];
 }
-#endif
 
 #endif
