@@ -23,7 +23,8 @@ bool bmf_epoch_keeps_steps(int64_t windows, int64_t threads, int64_t items, int6
 
 void bmf_epoch_destroy(bmf_epoch **epoch);
 
-/* Puts the users of each window of each part in a new random order, a function of (key, global user). */
+/* Puts the users of each window of each part in a new random order, a function of (key, global user): in runs of neighbours
+ * where there are many users. */
 void bmf_epoch_begin(bmf_epoch *epoch, uint64_t key);
 
 /* Sweeps a window with the kernel; the copies begin it at their start. Returns Σ e². */
