@@ -3,7 +3,8 @@
 #include <float.h>
 #include <math.h>
 
-#define MOST_DECAY 1.0 /* −ln of what a step may leave of the scale: beyond that it would run out within a block */
+/* −ln of what a step may leave of the scale: beyond that the squares of the row could overflow within a block. */
+#define MOST_DECAY 0.5
 
 bmf_content_rates bmf_content_rates_of(const bmf_sweep *sweep)
 {
@@ -26,8 +27,8 @@ static void set_limit(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_
     const double room = rates->most_norm - norm, step = fmax((double)sweep->content->largest_norm, FLT_MIN);
     const double most = room > 0 ? room / (step * fmax(left, 1)) : 0;
     lane->limit = most < (double)rates->most_eta_e ? (float)most : rates->most_eta_e;
-    if (rates->decay > MOST_DECAY)
-        lane->limit = -1; /* no step is short */
+    if (!(rates->decay <= MOST_DECAY)) /* not a number where a step leaves less than nothing */
+        lane->limit = -1;              /* no step is short */
 }
 
 static double stored_norm2(const bmf_content_lane *lane)
@@ -111,7 +112,7 @@ void bmf_content_step(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_
 {
     if (fabsf(eta_e) > lane->limit) {
         const double norm = sqrt(stored_norm2(lane)) * lane->scale;
-        const bool dense = rates->decay > MOST_DECAY || fabsf(eta_e) > rates->most_eta_e || norm > rates->most_norm;
+        const bool dense = !(rates->decay <= MOST_DECAY) || fabsf(eta_e) > rates->most_eta_e || norm > rates->most_norm;
         set_limit(lane, sweep, rates, norm + fabs((double)eta_e) * (double)sweep->content->largest_norm, left);
         if (dense) {
             step_densely(lane, sweep, item, slots, lane->rest + rest_at, eta_e);

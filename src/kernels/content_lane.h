@@ -30,7 +30,7 @@ bmf_content_rates bmf_content_rates_of(const bmf_sweep *sweep);
 void bmf_content_begin(bmf_content_lane *lane, const bmf_sweep *sweep, const bmf_content_rates *rates, int64_t u,
                        int32_t n);
 
-/* Multiplies the scale into the row. To be done before it gets too small: a block of steps divides it by e⁶⁴ at most. */
+/* Multiplies the scale into the row. To be done before it gets too small: a block of 64 steps divides it by e³² at most. */
 void bmf_content_fold(bmf_content_lane *lane);
 
 /* Stores scale and norm. */

@@ -47,7 +47,8 @@ typedef struct bmf_kernel {
 } bmf_kernel;
 
 /* Chooses the kernel for a stride, with or without content, for this processor. `want` forces a family: "ref" (the plain
- * loop), "generic" (any k, one user at a time), "baseline", "v3", "v4" (that instruction set; baseline is what the compiler assumes); NULL or "" is the best.
+ * loop), "generic" (any k, one user at a time), "baseline", "v3", "v4" (that instruction set; baseline is what the
+ * compiler assumes); NULL or "" is the best.
  * BMF_ERR_USAGE for a name that is not known or cannot run here. Local. */
 int bmf_kernel_choose(int64_t stride, bool content, const char *want, bmf_kernel *out, bmf_error *err);
 
@@ -64,8 +65,8 @@ typedef struct bmf_rating_order {
 } bmf_rating_order;
 bmf_rating_order bmf_rating_order_of(const bmf_sweep *sweep, int64_t local_user, int32_t n);
 
-/* The plain kernel (float), the oracle of the fast ones: every weight of a user decays in each step, one rating after the other in the order of
- * bmf_sweep_visit. */
+/* The plain kernel (float), the oracle of the fast ones: every weight of a user decays in each step, one rating after the
+ * other in the order of bmf_sweep_visit. */
 double bmf_sweep_reference(const bmf_sweep *sweep, const int32_t *user, int64_t count, int lanes);
 
 #endif

@@ -199,8 +199,9 @@ INLINE four rest_dots(const lane *l, int32_t r, int members, const bmf_content_r
                   members > 2 ? rest_dot(&l[3 % members], r, all) : 0};
 }
 
-/* A step of each member of the group at once, their lanes in l as the burst found them, their rows of P in P[i]; r: how many the burst has made. False, and nothing
- * done, if two have the same item or a step on W is not short: then they go one after the other. */
+/* A step of each member of the group at once, their lanes in l as the burst found them, their rows of P in P[i]; r: how many
+ * the burst has made. False, and nothing done, if two have the same item or a step on W is not short: then they go one after
+ * the other. */
 INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, const bmf_sweep *s, const rates *c,
                        int64_t vectors, const int members, bool content)
 {

@@ -101,8 +101,8 @@ INLINE void prefetch_upcoming(upcoming *next, bool content)
         next->slots += ROW_FLOATS;
 }
 
-/* Fetches what the user will need when a lane takes it, and what it takes to do so for the one after: users come in random
- * order, so no hardware can guess it. */
+/* Fetches what the user will need when a lane takes it, and what it takes to do so for the one after: runs of users
+ * come in random order, so no hardware can guess where the next begins. */
 INLINE void prefetch_users(const bmf_sweep *s, const int32_t *user, int64_t count, upcoming *next, bool content)
 {
     const int32_t u = user[0];
@@ -151,8 +151,8 @@ INLINE void walk(lane *l, int32_t count, bool content, bool long_rows)
             *entry_at(b, j + i, content) = (entry){l->item[at[i]], l->value[at[i]]};
             if (content)
                 b->content[j + i].slots = l->slots[at[i]];
-            if (content && long_rows)
-                b->content[j + i].rest_at = l->rest_at[at[i]];
+            if (content)
+                b->content[j + i].rest_at = long_rows ? l->rest_at[at[i]] : 0;
             at[i] = advance(at[i], four_steps, n);
         }
     }

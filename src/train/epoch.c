@@ -125,7 +125,7 @@ static int create_parts(bmf_epoch *epoch, bmf_error *err)
     return status;
 }
 
-/* Users come in random order: fetches what the next one rated. */
+/* Runs of users come in random order: fetches what the next user rated. */
 static void prefetch_items(const bmf_csr *ratings, int64_t u)
 {
     const int64_t first = ratings->indptr[u], last = ratings->indptr[u + 1];

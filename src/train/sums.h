@@ -7,7 +7,8 @@
 /* Σ value²: blocks of a fixed size are added up by whoever takes them, and the blocks in order. count ≥ 0, threads ≥ 1. Local. */
 double bmf_squares_of(const float *value, int64_t count, int threads);
 
-/* ‖·‖² (of_P is the caller's, who has it from the merge) of the users held here (of_P, of_user_bias, of_W, of W as it is, scaled) and of the items. */
+/* ‖·‖² (of_P is the caller's, who has it from the merge) of the users held here (of_P, of_user_bias, of_W, of W as it is,
+ * scaled) and of the items. */
 typedef struct bmf_norms {
     double of_P, of_Q, of_user_bias, of_item_bias, of_W;
 } bmf_norms;

@@ -493,6 +493,8 @@ int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, 
         describe_model(&t, result, &result->meta);
         bmf_ratings_clear(&t.shard.train); /* makes room for what saving needs */
         bmf_ratings_clear(&t.shard.val);
+        bmf_content_slots_clear(&t.train_slots);
+        bmf_content_slots_clear(&t.val_slots);
         if (model_path)
             status = bmf_save_model(comm, model_path, t.shard.all_val > 0 ? &t.best : &t.model, &result->meta, t.file,
                                     result->history, result->epochs_run, err);

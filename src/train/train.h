@@ -75,8 +75,8 @@ typedef struct bmf_train_observer {
 } bmf_train_observer;
 
 /* Trains on the data set at `dataset_path` and writes the best epoch to `model_path` (NULL: nowhere). Collective; the
- * same status on every rank. BMF_ERR_DIVERGED when values are no longer finite. `observer` and `stop` may be NULL; the latter is looked at after
- * each epoch: not 0 on any rank stops all after saving. */
+ * same status on every rank. BMF_ERR_DIVERGED when values are no longer finite. `observer` and `stop` may be NULL; the
+ * latter is looked at after each epoch: not 0 on any rank stops all after saving. */
 int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
               const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err);
 

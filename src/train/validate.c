@@ -51,14 +51,15 @@ static int64_t first_of_part(const bmf_csr *ratings, int part, int parts)
 double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
                               const bmf_content_slots *slots, int threads)
 {
+    const int parts = bmf_csr_count(ratings) > 0 ? threads : 0;
     double squares = 0;
     /* In order: the parts are added up as they stand, whoever is done first. */
 #pragma omp parallel for ordered schedule(static, 1) num_threads(threads) if (threads > 1)
-    for (int part = 0; part < threads; part++) {
+    for (int part = 0; part < parts; part++) {
         const int64_t last = first_of_part(ratings, part + 1, threads);
         double own = 0;
         for (int64_t u = first_of_part(ratings, part, threads); u < last; u++) {
-            if (model->W && u + 1 < last)
+            if (model->W && u + 1 < last && ratings->indptr[u + 1] < ratings->indptr[u + 2])
                 prefetch_weights(model, u + 1);
             own += squares_of_user(model, shard, ratings, slots, u);
         }

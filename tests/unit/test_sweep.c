@@ -1,6 +1,7 @@
 /* Every stamped kernel against the plain one in the same order of steps, and the properties of that order. */
 #include "support/assert_close.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +220,29 @@ static void test_clip_binds_on_large_rows(void **state)
     }
 }
 
+/* So strong a decay that the scale of W would run out within a block. */
+static void test_strong_decay(void **state)
+{
+    (void)state;
+    bmf_kernel kernel;
+    bmf_error err = BMF_ERROR_INIT;
+    assert_ok(bmf_kernel_choose(16, true, NULL, &kernel, &err), err);
+    const float strength[] = {18, 30, 45}; /* times the learning rate of 0.02 */
+    for (int j = 0; j < 3; j++) {
+        world *fast = make_world(16, true, 500), *plain = make_world(16, true, 500);
+        fast->sweep.content_regularization = plain->sweep.content_regularization = strength[j];
+        for (int epoch = 0; epoch < 3; epoch++) {
+            kernel.sweep(&fast->sweep, fast->user, M);
+            bmf_sweep_reference(&plain->sweep, plain->user, M, kernel.lanes);
+        }
+        for (int u = 0; u < M; u++)
+            assert_true(isfinite(fast->norm2[u]));
+        assert_same(fast, plain, 16, true);
+        free_world(fast);
+        free_world(plain);
+    }
+}
+
 /* The scale of W shrinks at each step; over many epochs it passes the point where it is folded into the row. */
 static void test_scale_is_renewed(void **state)
 {
@@ -299,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_clip_binds),
         cmocka_unit_test(test_clip_binds_on_large_rows),
         cmocka_unit_test(test_scale_is_renewed),
+        cmocka_unit_test(test_strong_decay),
         cmocka_unit_test(test_order_covers_each_rating_once),
         cmocka_unit_test(test_order_depends_on_global_user_and_epoch),
         cmocka_unit_test(test_unknown_kernel),
