@@ -112,6 +112,19 @@ int bmf_csr_check(const bmf_csr *matrix, const char *what, int threads, bmf_erro
                     (double)matrix->data[bad], bad);
 }
 
+int64_t bmf_csr_row_from(const int64_t *indptr, int64_t rows, int64_t entry)
+{
+    int64_t low = 0, high = rows;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (indptr[middle] < entry)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 int bmf_ratings_create(bmf_ratings *ratings, int64_t users, int64_t items, int64_t count, int with_timestamp,
                        bmf_error *err)
 {

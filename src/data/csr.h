@@ -21,6 +21,9 @@ int64_t bmf_csr_count(const bmf_csr *matrix);
 int bmf_csr_create(bmf_csr *matrix, int64_t rows, int64_t columns, int64_t count, const char *what, bmf_error *err);
 void bmf_csr_clear(bmf_csr *matrix);
 
+/* First row whose entries begin at `entry` or beyond; `rows` if none does. Pure. */
+int64_t bmf_csr_row_from(const int64_t *indptr, int64_t rows, int64_t entry);
+
 /* BMF_ERR_INPUT naming the first violation of the rules above (indptr, index range, value not finite). Call it on
  * whatever came from a file before using it. The result does not depend on `threads`. Local. */
 int bmf_csr_check(const bmf_csr *matrix, const char *what, int threads, bmf_error *err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/csr.h"
 #include "data/key_set.h"
 
 #define SHORT_RUN 24 /* insertion sort up to here */
@@ -73,15 +74,7 @@ static void take_over(bmf_raw_ratings *raw, const int32_t *item_map, int threads
 int64_t bmf_grouped_stretch(const bmf_grouped *grouped, int part, int parts)
 {
     int64_t wanted = (int64_t)((__int128)grouped->begin[grouped->users] * part / parts);
-    int64_t low = 0, high = grouped->users;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (grouped->begin[middle] < wanted)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return part == parts ? grouped->users : low;
+    return part == parts ? grouped->users : bmf_csr_row_from(grouped->begin, grouped->users, wanted);
 }
 
 /* A counting sort by user, column by column, so that only one column is there twice. Part p of `parts` has a stretch of the

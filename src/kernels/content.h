@@ -28,7 +28,7 @@ typedef struct bmf_content_rows {
 } bmf_content_rows;
 
 /* Lays out CSR rows: indptr (n + 1), feature and value per entry, features ascending in a row. BMF_ERR_INPUT if there are
- * more than 2^31 entries. On failure *out is {0}. Local. */
+ * 2^31 entries or more. On failure *out is {0}. Local. */
 int bmf_content_rows_create(int64_t items, int64_t features, const int64_t *indptr, const int32_t *feature,
                             const float *value, bmf_content_rows *out, bmf_error *err);
 void bmf_content_rows_clear(bmf_content_rows *rows);

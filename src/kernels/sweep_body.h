@@ -77,6 +77,12 @@ INLINE void update_rows_uncut(vec *P, vec *Q, vec gain, const rates *c, int64_t 
     }
 }
 
+INLINE bool any_beyond(four value, four limit)
+{
+    const four_ints beyond = (value > limit) | (-value > limit);
+    return FOUR_ANY(beyond);
+}
+
 /* P·Q by elements, in two sums so that the additions need not wait for each other. */
 INLINE vec products(const vec *P, const vec *Q, int64_t vectors)
 {
@@ -242,8 +248,7 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
         e -= scale * rest_dots(l, r, members, s->content);
     const four eta_e = c->eta * e, clips = (four){0} + c->clip;
     if (content) {
-        const four_ints above = (eta_e > g->limit) | (-eta_e > g->limit);
-        if (__builtin_expect(FOUR_ANY(above), 0))
+        if (__builtin_expect(any_beyond(eta_e, g->limit), 0))
             return false;
         g->scale *= c->content.keep;
         g->inverse *= c->content.renew;
@@ -259,8 +264,7 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
     b_i += FOUR_CUT(eta_e - c->decay_b * b_i, clips);
     for (int i = 0; i < members; i++)
         s->item_bias[item[i]] = b_i[i];
-    const four_ints far = (eta_e > c->most_eta_e) | (-eta_e > c->most_eta_e);
-    if (__builtin_expect(FOUR_ANY(far) | VECTOR_REACHES_2(marked), 0)) {
+    if (__builtin_expect(any_beyond(eta_e, (four){0} + c->most_eta_e) | VECTOR_REACHES_2(marked), 0)) {
         for (int i = 0; i < members; i++)
             update_rows(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
         return true;

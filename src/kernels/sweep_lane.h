@@ -11,8 +11,8 @@
 #define BLOCK 256        /* ratings laid out at a time */
 #define CONTENT_BLOCK 64 /* the same with content, whose scale is looked at in between */
 #define AHEAD 3
-#define WALKS 4 /* through the ratings of a user, while they are laid out */
-#define LINE_SLOTS 4
+#define WALKS 4                 /* through the ratings of a user, while they are laid out */
+#define LINE_SLOTS 4            /* slots of ratings in a cache line */
 #define ROW_FLOATS 16           /* rows are padded to this many */
 #define PREFETCHED_RATINGS 512  /* of a user, before it begins */
 #define PREFETCHED_WEIGHTS 4096 /* of a user */
@@ -149,10 +149,10 @@ INLINE void walk(lane *l, int32_t count, bool content, bool long_rows)
 #pragma GCC unroll 4
         for (int i = 0; i < WALKS; i++) {
             *entry_at(b, j + i, content) = (entry){l->item[at[i]], l->value[at[i]]};
-            if (content)
+            if (content) {
                 b->content[j + i].slots = l->slots[at[i]];
-            if (content)
                 b->content[j + i].rest_at = long_rows ? l->rest_at[at[i]] : 0;
+            }
             at[i] = advance(at[i], four_steps, n);
         }
     }

@@ -265,7 +265,7 @@ static void fill_weights(bmf_model *model, const bmf_csr *weights)
 static int create_for(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
 {
     const bmf_model_meta *meta = bmf_model_file_meta(file);
-    const bool blended = meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
+    const bool blended = bmf_model_meta_has_weights(meta);
     bmf_csr weights = {0};
     bmf_content_pattern *pattern = NULL;
     int status = BMF_OK;

@@ -74,15 +74,7 @@ static void add_statistics(bmf_rating_statistics *to, const bmf_rating_statistic
 /* First user of a block: block b has the users whose first rating is one of [b BLOCK, (b + 1) BLOCK). */
 static int64_t block_begin(const bmf_csr *ratings, int64_t block)
 {
-    int64_t low = 0, high = ratings->rows;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (ratings->indptr[middle] < block * BLOCK)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return bmf_csr_row_from(ratings->indptr, ratings->rows, block * BLOCK);
 }
 
 /* What the threads share. */

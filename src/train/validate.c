@@ -31,21 +31,11 @@ static void prefetch_weights(const bmf_model *model, int64_t user)
         __builtin_prefetch(model->W + j);
 }
 
-/* The first user of each of `parts` parts, even in ratings: a search for where the running count gets there. */
+/* The first user of each of `parts` parts, even in ratings. */
 static int64_t first_of_part(const bmf_csr *ratings, int part, int parts)
 {
     const int64_t target = (int64_t)((__int128)bmf_csr_count(ratings) * part / parts);
-    int64_t low = 0, high = part < parts ? ratings->rows : 0;
-    if (part == parts)
-        return ratings->rows;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (ratings->indptr[middle] < target)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return part == parts ? ratings->rows : bmf_csr_row_from(ratings->indptr, ratings->rows, target);
 }
 
 double bmf_prediction_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, const bmf_csr *ratings,
