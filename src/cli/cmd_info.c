@@ -179,7 +179,7 @@ static void print_arrays(bmf_output *output, const bmf_model_meta *meta, int64_t
     bmf_output_print(output, "%-18s", "arrays");
     const char *separator = "";
     for (int role = 0; role < BMF_ROLES; role++) {
-        bmf_extent extent = bmf_model_meta_extent(meta, (bmf_role)role);
+        bmf_extent extent = bmf_role_extent(meta, NULL, (bmf_role)role);
         if (extent.rows == 0)
             continue;
         bmf_output_print(output, "%s%s %" PRId64 " x %" PRId64, separator, bmf_role_name((bmf_role)role), extent.rows,
@@ -218,6 +218,32 @@ static void print_history(bmf_output *output, const bmf_epoch_record *history, i
     }
 }
 
+/* Where a checkpoint is, and that the arrays are those of that moment. */
+static void print_state(bmf_output *output, const bmf_train_state *state, const bmf_model_meta *meta)
+{
+    char window[64] = "";
+    if (state->window > 0)
+        snprintf(window, sizeof window, " and %" PRId64 " of %" PRId64 " merges of the next", state->window,
+                 meta->merges_per_epoch);
+    print_line(output, "checkpoint", "parameters after epoch %" PRId64 "%s of at most %" PRId64 ", learning rate %g",
+               state->epoch, window, state->epochs, state->learning_rate);
+    if (state->rollbacks > 0)
+        print_line(output, "rollbacks", "%" PRId64, state->rollbacks);
+}
+
+static json_t *state_json(const bmf_train_state *state)
+{
+    bmf_json json = bmf_json_start();
+    bmf_json_int(&json, "epoch", state->epoch);
+    bmf_json_int(&json, "window", state->window);
+    bmf_json_number(&json, "learning_rate", state->learning_rate);
+    bmf_json_int(&json, "rollbacks", state->rollbacks);
+    bmf_json_int(&json, "patience", state->patience);
+    bmf_json_int(&json, "epochs", state->epochs);
+    bmf_json_bool(&json, "has_best", state->best);
+    return bmf_json_done(&json);
+}
+
 static void print_model(const subject *s, const bmf_model_file *file, const bmf_epoch_record *history, int64_t count)
 {
     const bmf_model_meta *meta = bmf_model_file_meta(file);
@@ -225,6 +251,8 @@ static void print_model(const subject *s, const bmf_model_file *file, const bmf_
     print_head(s, "model");
     print_meta(s->output, meta);
     print_arrays(s->output, meta, bmf_model_file_weights(file));
+    if (bmf_model_file_state(file))
+        print_state(s->output, bmf_model_file_state(file), meta);
     print_line(s->output, "best epoch", "%" PRId64 " of %" PRId64 ", val_mse %s, val_rmse %s", meta->best_epoch, count,
                bmf_output_number(meta->val_mse, 5, mse), bmf_output_number(meta->val_rmse, 5, rmse));
     if (count > 0)
@@ -236,7 +264,7 @@ static json_t *model_json(const subject *s, const bmf_model_file *file, const bm
     const bmf_model_meta *meta = bmf_model_file_meta(file);
     bmf_json json = head_json(s), arrays = bmf_json_start();
     for (int role = 0; role < BMF_ROLES; role++) {
-        bmf_extent extent = bmf_model_meta_extent(meta, (bmf_role)role);
+        bmf_extent extent = bmf_role_extent(meta, NULL, (bmf_role)role);
         if (extent.rows > 0)
             bmf_json_put(&arrays, bmf_role_name((bmf_role)role),
                          json_pack("[I,I]", (json_int_t)extent.rows, (json_int_t)extent.columns));
@@ -254,6 +282,8 @@ static json_t *model_json(const subject *s, const bmf_model_file *file, const bm
     bmf_json_number(&json, "val_mse", meta->val_mse);
     bmf_json_number(&json, "val_rmse", meta->val_rmse);
     bmf_json_put(&json, "arrays", bmf_json_done(&arrays));
+    if (bmf_model_file_state(file))
+        bmf_json_put(&json, "state", state_json(bmf_model_file_state(file)));
     bmf_json_put(&json, "options", bmf_model_meta_json(meta));
     bmf_json_put(&json, "history", bmf_epochs_json(history, count));
     return bmf_json_done(&json);

@@ -1,23 +1,27 @@
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "cli/command.h"
 #include "cli/epochs.h"
 #include "cli/paths.h"
+#include "cli/signals.h"
 #include "cli/threads.h"
+#include "store/atomic_file.h"
 #include "train/train.h"
 
 #define MIB (1024.0 * 1024.0)
 
 typedef struct settings {
     bmf_common common;
-    const char *dataset, *model, *log;
+    const char *log, *checkpoint_every;
+    bmf_train_files files;
     bmf_train_options train;
 } settings;
 
@@ -33,12 +37,14 @@ static const char *merge_word(int index)
 }
 
 static const bmf_positional positionals[] = {
-    {.name = "DATA.h5", .offset = offsetof(settings, dataset), .help = "data set that import or synth has written"},
+    {.name = "DATA.h5",
+     .offset = offsetof(settings, files.dataset),
+     .help = "data set that import or synth has written"},
     {.name = NULL},
 };
 
 static const bmf_option options[] = {
-    BMF_TEXT("output", "MODEL.h5", settings, model, "model to write: the best epoch, not the last", .letter = 'o',
+    BMF_TEXT("output", "MODEL.h5", settings, files.model, "model to write: the best epoch, not the last", .letter = 'o',
              .required = true),
     BMF_CHOICE("content", settings, train.content, content_word,
                "how content enters: not at all, or one weight per user and feature"),
@@ -73,6 +79,16 @@ static const bmf_option options[] = {
         "take train_mse in a pass of its own with the parameters that the epoch ends with; else it is the mean error "
         "of each rating just before its own step"),
     BMF_INT("seed", "N", settings, train.seed, 0, INT64_MAX, "seed of the first values and orders"),
+    BMF_TEXT("checkpoint", "FILE", settings, files.checkpoint,
+             "save what training has come to in this file, as training goes and when it stops: a model with all that "
+             "--resume needs; the one before it is kept as FILE.previous"),
+    BMF_TEXT("checkpoint-every", "E|Ss", settings, checkpoint_every,
+             "a checkpoint after every E epochs, or once S seconds have passed since the last one, as in 5 or 600s",
+             .default_text = "60s"),
+    BMF_FLAG("resume", settings, files.resume,
+             "go on from the checkpoint, on any numbers of ranks and threads; from the start if there is none yet"),
+    BMF_FLOAT("max-seconds", "S", settings, train.max_seconds, 0, 1e9,
+              "save and stop (exit code 7) once training has taken S seconds, with reading; 0: never"),
     BMF_TEXT("log-json", "FILE", settings, log,
              "write one JSON object per epoch and line to this file, as training goes"),
     BMF_COMMON_OPTIONS(settings),
@@ -86,30 +102,13 @@ static void defaults(void *into)
     s->train.threads = 0; /* known when the number of ranks is */
 }
 
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_requested = 1;
-}
-
-/* The first INT, TERM or USR1 asks to stop and save; a second INT or TERM ends the process as usual. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR1, &action, NULL);
-    action.sa_flags |= (int)SA_RESETHAND;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 /* Where epochs are told as they end. */
 typedef struct telling {
     bmf_output *output;
     const char *log_path;
+    bool append; /* to a log that an earlier part of the run began */
     bmf_train_plan plan;
+    bool told_memory;
     FILE *log; /* opened at the first epoch, so that a run that never starts leaves no log */
     bool log_failed;
     bmf_error err; /* first failure of the log */
@@ -150,7 +149,7 @@ static void tell_plan(const bmf_train_plan *plan, void *context)
 /* One line; takes the object. */
 static void log_line(telling *t, json_t *json)
 {
-    if (!t->log && !(t->log = fopen(t->log_path, "w"))) {
+    if (!t->log && !(t->log = fopen(t->log_path, t->append ? "a" : "w"))) {
         json_decref(json);
         fail_log(t);
         return;
@@ -173,17 +172,22 @@ static void observe(const bmf_epoch_record *record, bool best, void *context)
         return;
     bmf_json json = {.object = bmf_epoch_json(record)};
     bmf_json_bool(&json, "best", best);
-    if (record->epoch == 1)
+    if (!t->told_memory)
         bmf_json_put(&json, "memory", memory_json(&t->plan.memory));
+    t->told_memory = true;
     log_line(t, bmf_json_done(&json));
 }
 
 /* Everything that would fail after hours is looked at now. */
 static int check_paths(const settings *s, bmf_error *err)
 {
+    char previous[PATH_MAX + 16];
+    snprintf(previous, sizeof previous, "%s" BMF_PREVIOUS_SUFFIX, s->files.checkpoint ? s->files.checkpoint : "");
     const bmf_path_use use[] = {
-        {"DATA.h5", s->dataset, BMF_PATH_INPUT},
-        {"-o", s->model, BMF_PATH_FILE},
+        {"DATA.h5", s->files.dataset, BMF_PATH_INPUT},
+        {"-o", s->files.model, BMF_PATH_FILE},
+        {"--checkpoint", s->files.checkpoint, BMF_PATH_FILE},
+        {"--checkpoint, for the one before", s->files.checkpoint ? previous : NULL, BMF_PATH_FILE},
         {"--json", s->common.json, BMF_PATH_STREAM},
         {"--log-json", s->log, BMF_PATH_STREAM},
     };
@@ -200,7 +204,7 @@ static int announce(const settings *s, int ranks, bmf_error *err)
     int status = check_paths(s, err);
     if (status != BMF_OK)
         return status;
-    status = bmf_dataset_file_open(s->dataset, &file, err);
+    status = bmf_dataset_file_open(s->files.dataset, &file, err);
     if (status != BMF_OK)
         return status;
     bmf_dataset_shape shape = bmf_dataset_file_shape(file);
@@ -208,21 +212,22 @@ static int announce(const settings *s, int ranks, bmf_error *err)
     bmf_content_mode content = shape.features > 0 ? s->train.content : BMF_CONTENT_NONE;
     bmf_log_info("%s: %" PRId64 " users x %" PRId64 " items, %" PRId64 " train and %" PRId64 " val ratings, %" PRId64
                  " features; %d rank%s x %" PRId64 " thread%s, content %s, %" PRId64 " factors",
-                 bmf_base_name(s->dataset), shape.users, shape.items, shape.ratings[BMF_TRAIN], shape.ratings[BMF_VAL],
-                 shape.features, ranks, ranks == 1 ? "" : "s", s->train.threads, s->train.threads == 1 ? "" : "s",
-                 bmf_content_mode_name(content), s->train.factors);
+                 bmf_base_name(s->files.dataset), shape.users, shape.items, shape.ratings[BMF_TRAIN],
+                 shape.ratings[BMF_VAL], shape.features, ranks, ranks == 1 ? "" : "s", s->train.threads,
+                 s->train.threads == 1 ? "" : "s", bmf_content_mode_name(content), s->train.factors);
     return BMF_OK;
 }
 
 static json_t *result_json(const settings *s, const bmf_train_result *result)
 {
     bmf_json json = bmf_json_start();
-    bmf_json_text(&json, "model", s->model);
+    bmf_json_text(&json, "model", s->files.model);
     bmf_json_int(&json, "best_epoch", result->meta.best_epoch);
     bmf_json_number(&json, "val_mse", result->meta.val_mse);
     bmf_json_number(&json, "val_rmse", result->meta.val_rmse);
     bmf_json_text(&json, "stopped", bmf_stop_reason_name(result->stopped));
     bmf_json_int(&json, "epochs_run", result->epochs_run);
+    bmf_json_int(&json, "rollbacks", result->rollbacks);
     bmf_json_number(&json, "seconds", result->seconds);
     bmf_json_put(&json, "memory", memory_json(&result->plan.memory));
     bmf_json_int(&json, "peak_bytes", result->peak_bytes);
@@ -257,23 +262,67 @@ static void spread_regularization(const bmf_run *run, bmf_train_options *train)
         train->content_regularization = train->regularization;
 }
 
+/* "5": epochs; "600s": seconds. Without the option once a minute. */
+static int read_interval(settings *s, bmf_error *err)
+{
+    bmf_train_files *files = &s->files;
+    const char *text = s->checkpoint_every ? s->checkpoint_every : "60s";
+    const size_t length = strlen(text);
+    const bool seconds = length > 0 && text[length - 1] == 's';
+    bool good;
+    if (!files->checkpoint && (files->resume || s->checkpoint_every))
+        return bmf_fail(err, BMF_ERR_USAGE, "--%s needs --checkpoint FILE",
+                        files->resume ? "resume" : "checkpoint-every");
+    if (seconds)
+        good = bmf_parse_double(text, length - 1, &files->checkpoint_seconds) == BMF_PARSE_OK &&
+               files->checkpoint_seconds > 0 && files->checkpoint_seconds <= 1e9;
+    else
+        good = bmf_parse_int64(text, length, &files->checkpoint_epochs) == BMF_PARSE_OK &&
+               files->checkpoint_epochs >= 1 && files->checkpoint_epochs <= 1000000;
+    if (good)
+        return BMF_OK;
+    return bmf_fail(err, BMF_ERR_USAGE,
+                    "--checkpoint-every: \"%s\" is no interval (allowed: 1 to 1000000 epochs, as in 5, or above 0 "
+                    "to 1e9 seconds, as in 600s)",
+                    text);
+}
+
+/* Where a run that was stopped is, and what it left. */
+static int report_stop(const settings *s, const bmf_train_result *result, bmf_error *err)
+{
+    const bool epochs = result->windows_run == 0;
+    char where[96], holds[64];
+    if (epochs)
+        snprintf(where, sizeof where, "after epoch %" PRId64, result->epochs_run);
+    else
+        snprintf(where, sizeof where, "in epoch %" PRId64 " after %" PRId64 " of %" PRId64 " merges",
+                 result->epochs_run + 1, result->windows_run, result->meta.merges_per_epoch);
+    if (result->meta.best_epoch > 0)
+        snprintf(holds, sizeof holds, "epoch %" PRId64, result->meta.best_epoch);
+    else
+        snprintf(holds, sizeof holds, "the parameters of this moment");
+    return bmf_fail(err, BMF_ERR_STOPPED, "stopped %s %s; %s holds %s%s%s",
+                    result->stopped == BMF_STOP_TIME ? "by --max-seconds" : "on a signal", where, s->files.model, holds,
+                    s->files.checkpoint ? ", --resume goes on from " : "",
+                    s->files.checkpoint ? s->files.checkpoint : "");
+}
+
 static int train_and_report(const bmf_run *run, const settings *s, bmf_error *err)
 {
-    telling t = {.output = run->output, .log_path = s->log, .err = BMF_ERROR_INIT};
+    telling t = {.output = run->output, .log_path = s->log, .append = s->files.resume, .err = BMF_ERROR_INIT};
     bmf_train_result result = {0};
-    catch_signals();
+    bmf_signals_catch();
     const bmf_train_observer observer = {.begins = tell_plan, .epoch = observe, .context = &t};
-    int status = bmf_train(run->comm, s->dataset, s->model, &s->train, run->root ? &observer : NULL, &stop_requested,
-                           &result, err);
+    int status =
+        bmf_train(run->comm, &s->files, &s->train, run->root ? &observer : NULL, bmf_signals_wanted(), &result, err);
     if (status == BMF_OK && run->root)
         report_result(s, &result, &t, err);
     if (t.log)
         fclose(t.log);
     if (status == BMF_OK)
         status = bmf_run_share(run, err);
-    if (status == BMF_OK && result.stopped == BMF_STOP_SIGNAL)
-        status = bmf_fail(err, BMF_ERR_STOPPED, "stopped on a signal after epoch %" PRId64 "; %s holds epoch %" PRId64,
-                          result.epochs_run, s->model, result.meta.best_epoch);
+    if (status == BMF_OK && (result.stopped == BMF_STOP_SIGNAL || result.stopped == BMF_STOP_TIME))
+        status = report_stop(s, &result, err);
     bmf_train_result_clear(&result);
     return status;
 }
@@ -286,6 +335,8 @@ static int run_train(const bmf_run *run, bmf_error *err)
         s->train.threads = bmf_threads_default(ranks);
     spread_regularization(run, &s->train);
     int status = bmf_train_check(&s->train, err);
+    if (status == BMF_OK)
+        status = read_interval(s, err);
     if (status != BMF_OK)
         return status;
     /* With the result on stdout, epochs are still worth seeing. */
@@ -304,7 +355,7 @@ const bmf_command bmf_command_train = {
                .description =
                    "Trains matrix factorization with biases, blended with item content, by stochastic gradient "
                    "descent. Prints one line per epoch and writes the best epoch. Runs alone or under mpirun. "
-                   "INT, TERM or USR1 stop it after the epoch, with the model saved (exit code 7).",
+                   "INT, TERM or USR1 stop it after the next merge, with checkpoint and model saved (exit code 7).",
                .positionals = positionals,
                .options = options},
     .settings_size = sizeof(settings),

@@ -121,6 +121,13 @@ void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count)
     reduce_all(comm, data, count, sizeof *data, MPI_INT64_T, MPI_SUM);
 }
 
+int64_t bmf_comm_sum_before(bmf_comm *comm, int64_t value)
+{
+    int64_t sum = 0; /* which rank 0 is not given */
+    MPI_Exscan(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->comm);
+    return comm->rank == 0 ? 0 : sum;
+}
+
 void bmf_comm_or_uint64(bmf_comm *comm, uint64_t *data, int64_t count)
 {
     reduce_all(comm, data, count, sizeof *data, MPI_UINT64_T, MPI_BOR);

@@ -37,6 +37,8 @@ int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err);
 void bmf_comm_sum_float(bmf_comm *comm, float *data, int64_t count);
 void bmf_comm_sum_double(bmf_comm *comm, double *data, int64_t count);
 void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count);
+/* The sum of the values of the ranks before this one; 0 on rank 0. */
+int64_t bmf_comm_sum_before(bmf_comm *comm, int64_t value);
 /* Bitwise or. */
 void bmf_comm_or_uint64(bmf_comm *comm, uint64_t *data, int64_t count);
 void bmf_comm_max_double(bmf_comm *comm, double *data, int64_t count);

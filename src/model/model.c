@@ -289,32 +289,36 @@ static int create_for(bmf_model_file *file, int64_t first, int64_t last, bmf_mod
     return status;
 }
 
+int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model *model, bmf_error *err)
+{
+    const int64_t first = model->first_user, m = model->users, n = model->items;
+    int status = bmf_model_file_read_rows(file, roles->P, first, m, model->P, err);
+    if (status == BMF_OK)
+        status = bmf_model_file_read_rows(file, roles->Q, 0, n, model->Q, err);
+    if (status == BMF_OK)
+        status = bmf_model_file_read_rows(file, roles->user_bias, first, m, model->user_bias, err);
+    if (status == BMF_OK)
+        status = bmf_model_file_read_rows(file, roles->item_bias, 0, n, model->item_bias, err);
+    if (status != BMF_OK)
+        return status;
+    spread_rows(model->P, m, model->factors, model->stride);
+    spread_rows(model->Q, n, model->factors, model->stride);
+    return BMF_OK;
+}
+
 int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
 {
+    static const bmf_model_roles roles = {BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS};
     const bmf_model_meta *meta = bmf_model_file_meta(file);
     *out = (bmf_model){0};
     if (meta->content == BMF_CONTENT_EMBED)
         return bmf_fail(err, BMF_ERR_INPUT, "the model has content mode embed; this program reads none and concat");
-    int64_t m = last - first, n = meta->items, k = meta->factors;
     int status = create_for(file, first, last, out, err);
     if (status != BMF_OK)
         return status;
     out->global_mean = meta->global_mean;
-    const struct {
-        bmf_role role;
-        int64_t first, rows;
-        float *to;
-    } parts[] = {{BMF_ROLE_P, first, m, out->P},
-                 {BMF_ROLE_Q, 0, n, out->Q},
-                 {BMF_ROLE_USER_BIAS, first, m, out->user_bias},
-                 {BMF_ROLE_ITEM_BIAS, 0, n, out->item_bias}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == BMF_OK; i++)
-        status = bmf_model_file_read_rows(file, parts[i].role, parts[i].first, parts[i].rows, parts[i].to, err);
-    if (status != BMF_OK) {
+    status = bmf_model_read(file, &roles, out, err);
+    if (status != BMF_OK)
         bmf_model_clear(out);
-        return status;
-    }
-    spread_rows(out->P, m, k, out->stride);
-    spread_rows(out->Q, n, k, out->stride);
-    return BMF_OK;
+    return status;
 }

@@ -54,6 +54,12 @@ void bmf_model_wipe_weights(const bmf_model *model, int64_t user, float *row);
 /* A content matrix times content_weight, as training and scoring use it. */
 int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err);
 
+/* Reads the model's users and all items into the arrays of factors and biases that these roles have in the file. Local. */
+typedef struct bmf_model_roles {
+    bmf_role P, Q, user_bias, item_bias;
+} bmf_model_roles;
+int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model *model, bmf_error *err);
+
 /* Reads users [first, last) and all items of a model file (clear when done). Local. */
 int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err);
 

@@ -75,4 +75,10 @@ int bmf_h5_read_attribute(hid_t object, const char *name, bmf_h5_type type, int6
 int bmf_h5_write_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record, bmf_error *err);
 int bmf_h5_read_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err);
 
+/* The same with one attribute more, `checksum`: XXH3-64 over names and values (scalars of 8 bytes and texts). Reading back
+ * compares it: BMF_ERR_IO if it differs. */
+int bmf_h5_write_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record,
+                                bmf_error *err);
+int bmf_h5_read_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err);
+
 #endif

@@ -1,7 +1,12 @@
+#include <assert.h>
+#include <endian.h>
 #include <inttypes.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "store/h5.h"
+
+#define CHECKED_BYTES 4096 /* of a record with the names of its fields */
 
 /* A text of length 0 is stored as one NUL: HDF5 has no type of 0 bytes. */
 static hid_t stored_type_of(bmf_h5_type type, const void *value)
@@ -116,4 +121,52 @@ int bmf_h5_read_fields(hid_t object, const bmf_h5_field *fields, int64_t count, 
         status = bmf_h5_read_attribute(object, fields[i].name, fields[i].type, fields[i].count,
                                        (char *)record + fields[i].offset, err);
     return status;
+}
+
+/* Names, a NUL, the value in little-endian bytes or the text with its NUL: the same on every machine. */
+static uint64_t checksum_of(const bmf_h5_field *fields, int64_t count, const void *record)
+{
+    unsigned char bytes[CHECKED_BYTES];
+    size_t length = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const char *value = (const char *)record + fields[i].offset;
+        const size_t name = strlen(fields[i].name) + 1;
+        const size_t size = fields[i].type == BMF_H5_TEXT ? strlen(value) + 1 : sizeof(uint64_t);
+        assert(length + name + size <= sizeof bytes); /* tables are constant, and texts of bounded length */
+        memcpy(bytes + length, fields[i].name, name);
+        memcpy(bytes + length + name, value, size);
+        if (fields[i].type != BMF_H5_TEXT) {
+            uint64_t bits;
+            memcpy(&bits, value, sizeof bits);
+            bits = htole64(bits);
+            memcpy(bytes + length + name, &bits, sizeof bits);
+        }
+        length += name + size;
+    }
+    return XXH3_64bits(bytes, length);
+}
+
+int bmf_h5_write_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record,
+                                bmf_error *err)
+{
+    int status = bmf_h5_write_fields(object, fields, count, record, err);
+    const uint64_t sum = checksum_of(fields, count, record);
+    return status == BMF_OK ? bmf_h5_write_attribute(object, "checksum", BMF_H5_UINT64, 1, &sum, err) : status;
+}
+
+int bmf_h5_read_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err)
+{
+    uint64_t stored = 0;
+    int status = bmf_h5_read_fields(object, fields, count, record, err);
+    if (status == BMF_OK)
+        status = bmf_h5_read_attribute(object, "checksum", BMF_H5_UINT64, 1, &stored, err);
+    if (status != BMF_OK)
+        return status;
+    const uint64_t found = checksum_of(fields, count, record);
+    if (stored == found)
+        return BMF_OK;
+    return bmf_fail(err, BMF_ERR_IO,
+                    "its attributes have the checksum %016" PRIx64 ", %016" PRIx64
+                    " is recorded: the file is damaged, or an attribute was changed by hand",
+                    found, stored);
 }

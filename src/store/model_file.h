@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 #include "data/dataset.h"
+#include "store/train_state.h"
 
 /* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), V (F,k), user_bias (m), item_bias (n), feature_bias (F). Beside them
- * concat has the sparse matrix W (m,F). */
+ * concat has the sparse matrix W (m,F). A checkpoint has more, all in the group /state: W, W_scale and W_norm2 as they lie
+ * in memory (weights, m, m; the last two float64), and in /state/best all of these and the first ones of the best epoch. */
 typedef enum bmf_role {
     BMF_ROLE_P,
     BMF_ROLE_Q,
@@ -16,6 +18,16 @@ typedef enum bmf_role {
     BMF_ROLE_USER_BIAS,
     BMF_ROLE_ITEM_BIAS,
     BMF_ROLE_FEATURE_BIAS,
+    BMF_ROLE_W,
+    BMF_ROLE_W_SCALE,
+    BMF_ROLE_W_NORM2,
+    BMF_ROLE_BEST_P,
+    BMF_ROLE_BEST_Q,
+    BMF_ROLE_BEST_USER_BIAS,
+    BMF_ROLE_BEST_ITEM_BIAS,
+    BMF_ROLE_BEST_W,
+    BMF_ROLE_BEST_W_SCALE,
+    BMF_ROLE_BEST_W_NORM2,
     BMF_ROLES
 } bmf_role;
 
@@ -69,28 +81,33 @@ typedef struct bmf_epoch_record {
     double phase[BMF_PHASES]; /* seconds, the mean over the ranks; not in the file */
 } bmf_epoch_record;
 
-/* (rows, columns) of a role under a meta; columns is 1 for biases; {0, 0} if the model has no such array. */
+/* (rows, columns) of a role; columns is 1 for vectors; {0, 0} if the file has no such array. state: NULL for a model that is
+ * no checkpoint. */
 typedef struct bmf_extent {
     int64_t rows, columns;
 } bmf_extent;
-bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role);
+bmf_extent bmf_role_extent(const bmf_model_meta *meta, const bmf_train_state *state, bmf_role role);
+
+/* Bytes of an element in memory: 4, or 8 for W_scale and W_norm2. */
+int64_t bmf_role_size(bmf_role role);
 
 /* Whether the model has W: concat with features. */
 bool bmf_model_meta_has_weights(const bmf_model_meta *meta);
 
-/* "P", "Q", "V", "user_bias", "item_bias", "feature_bias": the data set's name in the file. */
+/* "P", "user_bias", "state/best/P": the data set's name in the file. */
 const char *bmf_role_name(bmf_role role);
 
 typedef struct bmf_model_writer bmf_model_writer;
 
 /* Creates the temporary file beside `path` and every array of the meta; reserves its space first, so that a full disk is
  * met here. content may be NULL when meta->features is 0; it is stored unscaled. weights: entries that W is going to have.
- * Local. */
+ * state: of a checkpoint, which keeps the file it replaces as "<path>.previous"; NULL for a model. Local. */
 int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
-                            const bmf_content *content, int64_t weights, bmf_model_writer **out, bmf_error *err);
+                            const bmf_content *content, int64_t weights, const bmf_train_state *state,
+                            bmf_model_writer **out, bmf_error *err);
 
-/* Rows [first, first + rows) of an array, packed (rows × columns). Local. */
-int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const float *data,
+/* Rows [first, first + rows) of an array, packed (rows × columns elements of bmf_role_size bytes). Local. */
+int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const void *data,
                           bmf_error *err);
 
 /* The next rows of W, from the first user on in order: indices ascend in a row. Local. */
@@ -98,8 +115,8 @@ int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_
 
 int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
 
-/* Completion mark, flush, close, fsync, rename over `path`. Destroys the writer whatever happens; on failure the older
- * file is untouched and no temporary is left. Local. */
+/* Completion mark, flush, close, fsync, reading back of everything (bmf_model_file_verify), rename over `path`. Destroys the
+ * writer whatever happens; on failure the older file is untouched and no temporary is left. Local. */
 int bmf_model_writer_commit(bmf_model_writer **writer, bmf_error *err);
 
 /* Gives up: removes the temporary file. NULL-safe. */
@@ -112,13 +129,19 @@ int bmf_model_file_open(const char *path, bmf_model_file **out, bmf_error *err);
 void bmf_model_file_close(bmf_model_file **file);
 const bmf_model_meta *bmf_model_file_meta(const bmf_model_file *file); /* borrowed */
 
+/* Of a checkpoint, borrowed; NULL for a model that is none. */
+const bmf_train_state *bmf_model_file_state(const bmf_model_file *file);
+
+/* Opens the file and reads all of it, so that every checksum is looked at and every value checked. Local. */
+int bmf_model_file_verify(const char *path, bmf_error *err);
+
 int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
 int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, int64_t *count, bmf_error *err);
 
 /* Rows [first, first + rows) of an array into out, packed. Values that are not finite are BMF_ERR_INPUT. Local. */
-int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, float *out,
+int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, void *out,
                              bmf_error *err);
 
 /* Rows [first, last) of W, checked: BMF_ERR_INPUT for what a sparse matrix with ascending rows cannot have. On failure *out

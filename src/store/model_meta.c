@@ -1,11 +1,9 @@
 #include "store/model_meta.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* The modes by their names, as the file has them. */
 typedef struct attributes {
@@ -75,90 +73,16 @@ const char *bmf_content_mode_name(bmf_content_mode mode)
     return mode_names[mode];
 }
 
-const char *bmf_role_name(bmf_role role)
-{
-    static const char *const names[BMF_ROLES] = {"P", "Q", "V", "user_bias", "item_bias", "feature_bias"};
-    return names[role];
-}
-
-bool bmf_role_is_matrix(bmf_role role)
-{
-    return role == BMF_ROLE_P || role == BMF_ROLE_Q || role == BMF_ROLE_V;
-}
-
 bool bmf_model_meta_has_weights(const bmf_model_meta *meta)
 {
     return meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
-}
-
-bmf_extent bmf_model_meta_extent(const bmf_model_meta *meta, bmf_role role)
-{
-    bool embed = meta->content == BMF_CONTENT_EMBED && meta->features > 0;
-    bmf_extent none = {0, 0};
-    switch (role) {
-    case BMF_ROLE_P:
-        return (bmf_extent){meta->users, meta->factors};
-    case BMF_ROLE_Q:
-        return (bmf_extent){meta->items, meta->factors};
-    case BMF_ROLE_V:
-        return embed ? (bmf_extent){meta->features, meta->factors} : none;
-    case BMF_ROLE_USER_BIAS:
-        return (bmf_extent){meta->users, 1};
-    case BMF_ROLE_ITEM_BIAS:
-        return (bmf_extent){meta->items, 1};
-    case BMF_ROLE_FEATURE_BIAS:
-        return embed ? (bmf_extent){meta->features, 1} : none;
-    default:
-        return none;
-    }
-}
-
-/* Names, a NUL, the value in little-endian bytes or the text with its NUL: the same on every machine. */
-static uint64_t checksum(const attributes *record)
-{
-    unsigned char bytes[64 * FIELDS + sizeof *record];
-    size_t length = 0;
-    for (int64_t i = 0; i < FIELDS; i++) {
-        const char *value = (const char *)record + fields[i].offset;
-        size_t name = strlen(fields[i].name) + 1;
-        memcpy(bytes + length, fields[i].name, name);
-        length += name;
-        if (fields[i].type == BMF_H5_TEXT) {
-            size_t text = strlen(value) + 1;
-            memcpy(bytes + length, value, text);
-            length += text;
-        } else {
-            uint64_t bits;
-            memcpy(&bits, value, sizeof bits);
-            bits = htole64(bits);
-            memcpy(bytes + length, &bits, sizeof bits);
-            length += sizeof bits;
-        }
-    }
-    return XXH3_64bits(bytes, length);
 }
 
 int bmf_model_meta_write(hid_t file, const bmf_model_meta *meta, bmf_error *err)
 {
     attributes record = {.meta = *meta};
     snprintf(record.content, sizeof record.content, "%s", bmf_content_mode_name(meta->content));
-    int status = bmf_h5_write_fields(file, fields, FIELDS, &record, err);
-    if (status != BMF_OK)
-        return status;
-    uint64_t sum = checksum(&record);
-    return bmf_h5_write_attribute(file, "checksum", BMF_H5_UINT64, 1, &sum, err);
-}
-
-static int check_checksum(hid_t file, const attributes *record, bmf_error *err)
-{
-    uint64_t stored = 0, found = checksum(record);
-    int status = bmf_h5_read_attribute(file, "checksum", BMF_H5_UINT64, 1, &stored, err);
-    if (status != BMF_OK || stored == found)
-        return status;
-    return bmf_fail(err, BMF_ERR_IO,
-                    "its attributes have the checksum %016" PRIx64 ", %016" PRIx64
-                    " is recorded: the file is damaged, or an attribute was changed by hand",
-                    found, stored);
+    return bmf_h5_write_checked_fields(file, fields, FIELDS, &record, err);
 }
 
 static int check_range(const char *name, int64_t value, int64_t least, bmf_error *err)
@@ -193,9 +117,7 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
 {
     attributes record;
     memset(&record, 0, sizeof record);
-    int status = bmf_h5_read_fields(file, fields, FIELDS, &record, err);
-    if (status == BMF_OK)
-        status = check_checksum(file, &record, err);
+    int status = bmf_h5_read_checked_fields(file, fields, FIELDS, &record, err);
     if (status != BMF_OK)
         return status;
     int mode = 0;

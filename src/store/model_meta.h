@@ -14,9 +14,6 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err);
 /* BMF_ERR_INPUT naming the first value that no model can have. Pure. */
 int bmf_model_meta_check(const bmf_model_meta *meta, bmf_error *err);
 
-/* True if a role's array has two dimensions in the file. */
-bool bmf_role_is_matrix(bmf_role role);
-
 /* Columns of /history: fields of bmf_epoch_record. */
 extern const bmf_h5_field bmf_history_fields[];
 extern const int64_t bmf_history_field_count;

@@ -1,15 +1,19 @@
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "store/h5_file.h"
 #include "store/model_meta.h"
 #include "store/parts.h"
+#include "store/roles.h"
 
 struct bmf_model_file {
     char *path;
     hid_t id;
     bmf_model_meta meta;
+    bool has_state;
+    bmf_train_state state;
     bmf_h5_array array[BMF_ROLES]; /* open and checked; id −1 where the model has none */
     bmf_h5_csr weights;            /* W; no group where the model has none */
 };
@@ -26,17 +30,42 @@ static int check_complete(hid_t file, bmf_error *err)
     return status;
 }
 
-static int open_array(bmf_model_file *file, bmf_role role, bmf_error *err)
+static int open_array(bmf_model_file *file, const hid_t *group, bmf_role role, bmf_error *err)
 {
-    bmf_extent extent = bmf_model_meta_extent(&file->meta, role);
+    bmf_extent extent = bmf_role_extent(&file->meta, bmf_model_file_state(file), role);
     if (extent.columns == 0)
         return BMF_OK;
     bmf_h5_array *array = &file->array[role];
-    int status = bmf_h5_array_open(file->id, bmf_role_name(role), BMF_H5_FLOAT32, bmf_role_is_matrix(role), array, err);
+    int status = bmf_h5_array_open(group[bmf_role_group_of(role)], bmf_role_leaf(role), bmf_role_type(role),
+                                   bmf_role_is_matrix(role), array, err);
     if (status != BMF_OK || (array->rows == extent.rows && array->columns == extent.columns))
         return status;
     return bmf_fail(err, BMF_ERR_INPUT, "/%s: is %" PRId64 " x %" PRId64 ", the attributes say %" PRId64 " x %" PRId64,
                     bmf_role_name(role), array->rows, array->columns, extent.rows, extent.columns);
+}
+
+/* The attributes of a checkpoint's state, and its groups. */
+static int open_state(bmf_model_file *file, hid_t *group, bmf_error *err)
+{
+    int status = bmf_h5_exists(file->id, "state", &file->has_state, err);
+    if (status == BMF_OK && file->has_state)
+        status = bmf_h5_group_open(file->id, "state", &group[BMF_GROUP_STATE], err);
+    if (status == BMF_OK && file->has_state)
+        status = bmf_train_state_read(group[BMF_GROUP_STATE], &file->meta, &file->state, err);
+    if (status == BMF_OK && file->has_state && file->state.best)
+        status = bmf_h5_group_open(group[BMF_GROUP_STATE], "best", &group[BMF_GROUP_BEST], err);
+    return status;
+}
+
+static int open_arrays(bmf_model_file *file, bmf_error *err)
+{
+    hid_t group[BMF_ROLE_GROUPS] = {file->id, -1, -1};
+    int status = open_state(file, group, err);
+    for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
+        status = open_array(file, group, (bmf_role)role, err);
+    bmf_h5_close(&group[BMF_GROUP_BEST]);
+    bmf_h5_close(&group[BMF_GROUP_STATE]);
+    return status;
 }
 
 static int check_ids(hid_t file, const char *name, int64_t wanted, bmf_error *err)
@@ -70,8 +99,8 @@ static int check_parts(bmf_model_file *file, bmf_error *err)
         status = check_ids(file->id, "items", file->meta.items, err);
     if (status == BMF_OK)
         status = check_content(file, err);
-    for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
-        status = open_array(file, (bmf_role)role, err);
+    if (status == BMF_OK)
+        status = open_arrays(file, err);
     if (status == BMF_OK && bmf_model_meta_has_weights(&file->meta))
         status = bmf_h5_csr_open(file->id, "W", file->meta.users, file->meta.features, &file->weights, err);
     if (status != BMF_OK)
@@ -116,6 +145,11 @@ void bmf_model_file_close(bmf_model_file **file_at)
 const bmf_model_meta *bmf_model_file_meta(const bmf_model_file *file)
 {
     return &file->meta;
+}
+
+const bmf_train_state *bmf_model_file_state(const bmf_model_file *file)
+{
+    return file->has_state ? &file->state : NULL;
 }
 
 static int finish(const bmf_model_file *file, int status, bmf_error *err)
@@ -208,16 +242,21 @@ static int64_t find_not_finite(const float *value, int64_t count)
         memcpy(&bits, &value[i], sizeof bits);
         bad |= (bits & 0x7f800000u) == 0x7f800000u;
     }
-    for (int64_t i = 0; i < count && bad; i++) {
-        uint32_t bits;
-        memcpy(&bits, &value[i], sizeof bits);
-        if ((bits & 0x7f800000u) == 0x7f800000u)
+    for (int64_t i = 0; i < count && bad; i++)
+        if (!isfinite(value[i]))
             return i;
-    }
     return -1;
 }
 
-int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, float *out,
+static int64_t find_not_finite_double(const double *value, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(value[i]))
+            return i;
+    return -1;
+}
+
+int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, void *out,
                              bmf_error *err)
 {
     const bmf_h5_array *array = &file->array[role];
@@ -227,7 +266,8 @@ int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first,
     else
         status = bmf_h5_array_read(array, first, rows, out, err);
     if (status == BMF_OK) {
-        int64_t at = find_not_finite(out, rows * array->columns);
+        const int64_t count = rows * array->columns;
+        int64_t at = array->type == BMF_H5_FLOAT64 ? find_not_finite_double(out, count) : find_not_finite(out, count);
         if (at >= 0)
             status = bmf_fail(err, BMF_ERR_INPUT, "/%s: the value in row %" PRId64 ", column %" PRId64 " is not finite",
                               bmf_role_name(role), first + at / array->columns, at % array->columns);

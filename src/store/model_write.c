@@ -5,6 +5,7 @@
 #include "store/h5_file.h"
 #include "store/model_meta.h"
 #include "store/parts.h"
+#include "store/roles.h"
 
 #define SLACK ((int64_t)512 << 10) /* object headers, attributes, history */
 
@@ -13,6 +14,8 @@ struct bmf_model_writer {
     bmf_atomic_file place;
     hid_t file;
     bmf_model_meta meta;
+    const bmf_train_state *state; /* borrowed while it is created; NULL for a model that is no checkpoint */
+    hid_t group[BMF_ROLE_GROUPS]; /* that of the root is the file; −1 where there is none */
     bmf_h5_array array[BMF_ROLES];
     uint64_t *seen[BMF_ROLES];  /* a bit per row written */
     int64_t missing[BMF_ROLES]; /* rows still to come */
@@ -38,12 +41,12 @@ static int check_inputs(const bmf_model_meta *meta, const bmf_ids *users, const 
 }
 
 static int64_t estimate(const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
-                        const bmf_content *content, int64_t weights)
+                        const bmf_content *content, int64_t weights, const bmf_train_state *state)
 {
     int64_t bytes = SLACK + bmf_h5_estimate_ids(users) + bmf_h5_estimate_ids(items);
     for (int role = 0; role < BMF_ROLES; role++) {
-        bmf_extent extent = bmf_model_meta_extent(meta, (bmf_role)role);
-        bytes += bmf_h5_estimate(extent.rows * extent.columns, sizeof(float));
+        bmf_extent extent = bmf_role_extent(meta, state, (bmf_role)role);
+        bytes += bmf_h5_estimate(extent.rows * extent.columns, bmf_role_size((bmf_role)role));
     }
     if (meta->features > 0)
         bytes += bmf_h5_estimate_csr(meta->items, bmf_csr_count(&content->matrix)) +
@@ -55,17 +58,31 @@ static int64_t estimate(const bmf_model_meta *meta, const bmf_ids *users, const 
 
 static int create_array(bmf_model_writer *writer, bmf_role role, bmf_error *err)
 {
-    bmf_extent extent = bmf_model_meta_extent(&writer->meta, role);
+    bmf_extent extent = bmf_role_extent(&writer->meta, writer->state, role);
     if (extent.columns == 0)
         return BMF_OK;
     bmf_h5_shape shape = {extent.rows, bmf_role_is_matrix(role) ? extent.columns : -1};
-    int status = bmf_h5_array_create(writer->file, bmf_role_name(role), BMF_H5_FLOAT32, 0, shape, false,
-                                     &writer->array[role], err);
+    int status = bmf_h5_array_create(writer->group[bmf_role_group_of(role)], bmf_role_leaf(role), bmf_role_type(role),
+                                     0, shape, false, &writer->array[role], err);
     if (status != BMF_OK)
         return status;
     writer->missing[role] = extent.rows;
     writer->seen[role] = bmf_alloc_zero(extent.rows / 64 + 1, sizeof(uint64_t), "model writer", err);
     return writer->seen[role] ? BMF_OK : BMF_ERR_MEMORY;
+}
+
+/* The groups of a checkpoint, and the attributes of its state. */
+static int create_groups(bmf_model_writer *writer, bmf_error *err)
+{
+    int status = BMF_OK;
+    writer->group[BMF_GROUP_ROOT] = writer->file;
+    if (writer->state)
+        status = bmf_h5_group_create(writer->file, "state", &writer->group[BMF_GROUP_STATE], err);
+    if (writer->state && status == BMF_OK)
+        status = bmf_train_state_write(writer->group[BMF_GROUP_STATE], writer->state, err);
+    if (writer->state && writer->state->best && status == BMF_OK)
+        status = bmf_h5_group_create(writer->group[BMF_GROUP_STATE], "best", &writer->group[BMF_GROUP_BEST], err);
+    return status;
 }
 
 static int create_parts(bmf_model_writer *writer, const bmf_ids *users, const bmf_ids *items,
@@ -78,6 +95,8 @@ static int create_parts(bmf_model_writer *writer, const bmf_ids *users, const bm
         status = bmf_h5_write_ids(writer->file, "items", items, NULL, err);
     if (status == BMF_OK && writer->meta.features > 0)
         status = bmf_h5_write_content(writer->file, writer->meta.items, content, err);
+    if (status == BMF_OK)
+        status = create_groups(writer, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = create_array(writer, (bmf_role)role, err);
     if (status == BMF_OK && bmf_model_meta_has_weights(&writer->meta))
@@ -97,6 +116,8 @@ static bmf_model_writer *new_writer(const char *path, const bmf_model_meta *meta
     writer->weights = (bmf_h5_csr_rows)BMF_H5_CSR_ROWS_INIT;
     for (int role = 0; role < BMF_ROLES; role++)
         writer->array[role] = (bmf_h5_array)BMF_H5_ARRAY_INIT;
+    for (int g = 0; g < BMF_ROLE_GROUPS; g++)
+        writer->group[g] = -1;
     writer->path = bmf_copy_string(path, "path", err);
     if (!writer->path)
         bmf_model_writer_abandon(&writer);
@@ -104,20 +125,24 @@ static bmf_model_writer *new_writer(const char *path, const bmf_model_meta *meta
 }
 
 int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
-                            const bmf_content *content, int64_t weights, bmf_model_writer **out, bmf_error *err)
+                            const bmf_content *content, int64_t weights, const bmf_train_state *state,
+                            bmf_model_writer **out, bmf_error *err)
 {
     *out = NULL;
     bmf_model_writer *writer = new_writer(path, meta, err);
     if (!writer)
         return BMF_ERR_MEMORY;
+    writer->state = state;
     int status = check_inputs(meta, users, items, content, err);
     if (status == BMF_OK)
         status = bmf_atomic_file_create(&writer->place, path, err);
+    writer->place.keep_older = state != NULL;
     if (status == BMF_OK)
-        status = bmf_h5_file_create(&writer->place, BMF_H5_MODEL, estimate(meta, users, items, content, weights),
+        status = bmf_h5_file_create(&writer->place, BMF_H5_MODEL, estimate(meta, users, items, content, weights, state),
                                     &writer->file, err);
     if (status == BMF_OK)
         status = create_parts(writer, users, items, content, weights, err);
+    writer->state = NULL;
     if (status != BMF_OK) {
         bmf_context(err, "%s", path);
         bmf_model_writer_abandon(&writer);
@@ -135,7 +160,7 @@ static void mark_rows(bmf_model_writer *writer, bmf_role role, int64_t first, in
     }
 }
 
-int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const float *data,
+int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first, int64_t rows, const void *data,
                           bmf_error *err)
 {
     int status;
@@ -191,6 +216,13 @@ int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *r
     return status;
 }
 
+static void close_groups(bmf_model_writer *writer)
+{
+    writer->group[BMF_GROUP_ROOT] = -1;
+    for (int g = 0; g < BMF_ROLE_GROUPS; g++)
+        bmf_h5_close(&writer->group[g]);
+}
+
 static int close_arrays(bmf_model_writer *writer, bmf_error *err)
 {
     int status = BMF_OK;
@@ -204,7 +236,19 @@ static int close_arrays(bmf_model_writer *writer, bmf_error *err)
     }
     if (status == BMF_OK && writer->weights.csr.group >= 0)
         status = bmf_h5_csr_finish(&writer->weights, err);
+    close_groups(writer);
     return status;
+}
+
+/* Closes the file and reads it back before it takes the place of another. */
+static int finish_file(bmf_model_writer *writer, bmf_error *err)
+{
+    if (bmf_h5_close(&writer->file) < 0)
+        return bmf_h5_fail(err, -1, NULL, "cannot write its last values");
+    int status = bmf_atomic_file_sync(&writer->place, err);
+    if (status == BMF_OK && bmf_model_file_verify(writer->place.temporary, err) != BMF_OK)
+        status = err->status = BMF_ERR_IO; /* whatever it is: not what was written */
+    return status == BMF_OK ? bmf_atomic_file_commit(&writer->place, err) : status;
 }
 
 int bmf_model_writer_commit(bmf_model_writer **writer_at, bmf_error *err)
@@ -219,7 +263,7 @@ int bmf_model_writer_commit(bmf_model_writer **writer_at, bmf_error *err)
     if (status == BMF_OK)
         status = bmf_h5_write_attribute(writer->file, "complete", BMF_H5_INT64, 1, &mark, err);
     if (status == BMF_OK)
-        status = bmf_h5_file_finish(&writer->place, &writer->file, err);
+        status = finish_file(writer, err);
     if (status != BMF_OK)
         bmf_context(err, "%s", writer->path);
     bmf_model_writer_abandon(writer_at); /* after a success nothing is left to remove */
@@ -236,6 +280,7 @@ void bmf_model_writer_abandon(bmf_model_writer **writer_at)
         bmf_free(writer->seen[role]);
     }
     bmf_h5_csr_close(&writer->weights.csr);
+    close_groups(writer);
     bmf_h5_file_discard(&writer->place, &writer->file);
     bmf_free(writer->path);
     bmf_free(writer);

@@ -42,13 +42,18 @@ int bmf_item_copies_create(const bmf_model *model, int64_t count, int ranks, bmf
         bmf_item_copies_clear(out);
         return BMF_ERR_MEMORY;
     }
-    if (out->start.Q)
-        copy_side(out, &out->copy[0], &out->start);
-#pragma omp parallel for schedule(static, 1) num_threads((int)count) if (count > 1)
-    for (int64_t c = 0; c < count; c++)
-        if (c > 0)
-            bmf_item_copies_begin(out, c);
+    bmf_item_copies_restart(out);
     return BMF_OK;
+}
+
+void bmf_item_copies_restart(const bmf_item_copies *copies)
+{
+    if (copies->start.Q)
+        copy_side(copies, &copies->copy[0], &copies->start);
+#pragma omp parallel for schedule(static, 1) num_threads((int)copies->count) if (copies->count > 1)
+    for (int64_t c = 0; c < copies->count; c++)
+        if (c > 0)
+            bmf_item_copies_begin(copies, c);
 }
 
 void bmf_item_copies_clear(bmf_item_copies *copies)

@@ -30,6 +30,9 @@ int64_t bmf_item_copies_wanted(int64_t threads, int64_t items, int64_t stride, i
 int bmf_item_copies_create(const bmf_model *model, int64_t count, int ranks, bmf_item_copies *out, bmf_error *err);
 void bmf_item_copies_clear(bmf_item_copies *copies);
 
+/* Begins anew from what the model's arrays hold now. */
+void bmf_item_copies_restart(const bmf_item_copies *copies);
+
 /* Sets copy number `which` (not 0, which the merge keeps up to date) to the start of the window. */
 void bmf_item_copies_begin(const bmf_item_copies *copies, int64_t which);
 

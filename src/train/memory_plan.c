@@ -33,7 +33,7 @@ bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
         [BMF_MEMORY_RATINGS] = RATING_BYTES * (s->train + s->users + 1),
         [BMF_MEMORY_VALIDATION] = RATING_BYTES * (s->val + s->users + 1),
         [BMF_MEMORY_PARAMETERS] = parameters,
-        [BMF_MEMORY_BEST] = s->all_val > 0 ? parameters : 0,
+        [BMF_MEMORY_BEST] = parameters,
         [BMF_MEMORY_CONTENT] = s->content_bytes,
         /* the first copy is the model's own; the start of the window makes up for it */
         [BMF_MEMORY_MERGE] = merges ? s->copies * item_side + bmf_merge_bytes(s->items, s->factors) : 0,

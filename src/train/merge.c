@@ -9,7 +9,7 @@
 
 #define PIECE_BYTES ((int64_t)2 << 20) /* of a reduction: larger ones make the MPI library allocate afresh each time */
 #define SIDE 4                         /* floats beside the k deltas of a row: bias delta, steps, two saturations */
-#define SUMS 4                         /* floats behind the rows of the first piece: bmf_window_sums, copies */
+#define SUMS 7                         /* floats behind the rows of the first piece: bmf_window_sums, copies */
 
 struct bmf_merge {
     bmf_comm *comm;
@@ -96,11 +96,14 @@ static void put_sums(float *at, const bmf_window_sums *sums)
     at[0] = (float)sums->squares;
     at[1] = (float)sums->P_squares;
     at[2] = (float)sums->failed;
+    at[3] = (float)sums->signals;
+    at[4] = (float)sums->late;
+    at[5] = (float)sums->save;
 }
 
 static void get_sums(const float *at, bmf_window_sums *sums)
 {
-    *sums = (bmf_window_sums){(double)at[0], (double)at[1], (double)at[2]};
+    *sums = (bmf_window_sums){(double)at[0], (double)at[1], (double)at[2], (double)at[3], (double)at[4], (double)at[5]};
 }
 
 /* Adds one copy's change of row i in n steps. The weighted average weighs here. */

@@ -42,6 +42,9 @@ typedef struct bmf_window_sums {
     double squares;   /* Σ e² */
     double P_squares; /* Σ P², for the pull of the next window */
     double failed;    /* how many ranks met a value that is not finite */
+    double signals;   /* how many were told to stop */
+    double late;      /* not 0: the time is over */
+    double save;      /* not 0: a checkpoint is due */
 } bmf_window_sums;
 
 /* Merges the item side of all copies on all ranks into the start of the next window and the first copy, which is the

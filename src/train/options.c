@@ -13,7 +13,7 @@ const char *bmf_merge_rule_name(bmf_merge_rule rule)
 
 const char *bmf_stop_reason_name(bmf_stop_reason reason)
 {
-    static const char *const names[] = {"epochs", "patience", "signal"};
+    static const char *const names[] = {"epochs", "patience", "signal", "time"};
     return names[reason];
 }
 
@@ -71,6 +71,7 @@ static const real_bound real_bounds[] = {
     {"content-weight", AT(content_weight), 0, 1000, false},
     {"init-std", AT(init_std), 0, 10, false},
     {"clip", AT(clip), 0, 1e6, true},
+    {"max-seconds", AT(max_seconds), 0, 1e9, false},
 };
 
 int bmf_train_check(const bmf_train_options *options, bmf_error *err)

@@ -1,34 +1,108 @@
 #include "train/save.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/memory.h"
 
 #define PIECE_FLOATS ((int64_t)1 << 18)
+#define PIECE_BYTES (PIECE_FLOATS * (int64_t)sizeof(float))
 #define PIECE_USERS ((int64_t)1 << 14) /* whose weights go together, if they are no more than PIECE_FLOATS */
+#define MOST_PARTS 16
 _Static_assert((1 << 18) >= BMF_MOST_WEIGHTS, "a piece has room for any user");
 
-/* One user-wise array as the file wants it: rows × columns, packed. */
+/* One array as it lies in memory: rows of `width` bytes, `stride` bytes apart. */
 typedef struct part {
     bmf_role role;
-    const float *data;
-    int64_t columns, stride;
+    bool of_weights; /* a row for each entry of W; else for each user, or each item */
+    const char *data;
+    int64_t width, stride;
 } part;
 
-static void pack_rows(const part *of, int64_t first, int64_t rows, float *to)
+typedef struct parts {
+    part of_users[MOST_PARTS], of_items[MOST_PARTS];
+    int user_parts, item_parts;
+} parts;
+
+/* What a rank holds of an array, in rows of the file. */
+typedef struct range {
+    int64_t first_user, users, first_weight, weights;
+} range;
+
+static int64_t part_first(const part *of, const range *held)
 {
-    for (int64_t r = 0; r < rows; r++, to += of->columns)
-        memcpy(to, of->data + (first + r) * of->stride, (size_t)of->columns * sizeof *to);
+    return of->of_weights ? held->first_weight : held->first_user;
+}
+
+static int64_t part_rows(const part *of, const range *held)
+{
+    return of->of_weights ? held->weights : held->users;
+}
+
+static void add_user_part(parts *list, bmf_role role, bool of_weights, const void *data, int64_t width, int64_t stride)
+{
+    list->of_users[list->user_parts++] = (part){role, of_weights, data, width, stride};
+}
+
+static void add_item_part(parts *list, bmf_role role, const void *data, int64_t width, int64_t stride)
+{
+    list->of_items[list->item_parts++] = (part){role, false, data, width, stride};
+}
+
+/* The factors and biases of a model, under the four roles they have in the file. */
+static void add_model(parts *list, const bmf_model *model, bmf_role P, bmf_role Q, bmf_role user_bias,
+                      bmf_role item_bias)
+{
+    const int64_t word = (int64_t)sizeof(float), width = model->factors * word, stride = model->stride * word;
+    add_user_part(list, P, false, model->P, width, stride);
+    add_user_part(list, user_bias, false, model->user_bias, word, word);
+    add_item_part(list, Q, model->Q, width, stride);
+    add_item_part(list, item_bias, model->item_bias, word, word);
+}
+
+/* W as it lies in memory. */
+static void add_weights(parts *list, const bmf_model *model, bmf_role W, bmf_role scale, bmf_role norm2)
+{
+    const int64_t word = (int64_t)sizeof(float), wide = (int64_t)sizeof(double);
+    if (!model->W)
+        return;
+    add_user_part(list, W, true, model->W, word, word);
+    add_user_part(list, scale, false, model->W_scale, wide, wide);
+    add_user_part(list, norm2, false, model->W_norm2, wide, wide);
+}
+
+static parts parts_of(const bmf_save *save)
+{
+    parts list = {.user_parts = 0};
+    add_model(&list, save->model, BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS);
+    if (save->state)
+        add_weights(&list, save->model, BMF_ROLE_W, BMF_ROLE_W_SCALE, BMF_ROLE_W_NORM2);
+    if (save->best) {
+        add_model(&list, save->best, BMF_ROLE_BEST_P, BMF_ROLE_BEST_Q, BMF_ROLE_BEST_USER_BIAS,
+                  BMF_ROLE_BEST_ITEM_BIAS);
+        add_weights(&list, save->best, BMF_ROLE_BEST_W, BMF_ROLE_BEST_W_SCALE, BMF_ROLE_BEST_W_NORM2);
+    }
+    return list;
+}
+
+static void pack_rows(const part *of, int64_t first, int64_t rows, char *to)
+{
+    if (of->width == of->stride) {
+        memcpy(to, of->data + first * of->stride, (size_t)(rows * of->width));
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++, to += of->width)
+        memcpy(to, of->data + (first + r) * of->stride, (size_t)of->width);
 }
 
 static int64_t rows_per_piece(const part *of)
 {
-    int64_t rows = PIECE_FLOATS / of->columns;
+    int64_t rows = PIECE_BYTES / of->width;
     return rows < 1 ? 1 : rows;
 }
 
 /* Writes `rows` rows of this process, at `first_global` in the file. */
-static int write_own(bmf_model_writer *writer, const part *of, int64_t first_global, int64_t rows, float *buffer,
+static int write_own(bmf_model_writer *writer, const part *of, int64_t first_global, int64_t rows, char *buffer,
                      bmf_error *err)
 {
     int status = BMF_OK;
@@ -43,23 +117,23 @@ static int write_own(bmf_model_writer *writer, const part *of, int64_t first_glo
 /* Receives and writes the rows of another rank. After a failed write the rest is received all the same: the sender does not
  * know. */
 static int write_received(bmf_comm *comm, bmf_model_writer *writer, const part *of, int from, int64_t first_global,
-                          int64_t rows, float *buffer, int status, bmf_error *err)
+                          int64_t rows, char *buffer, int status, bmf_error *err)
 {
     for (int64_t r = 0, piece; r < rows; r += piece) {
         piece = rows - r < rows_per_piece(of) ? rows - r : rows_per_piece(of);
-        bmf_comm_receive(comm, buffer, piece * of->columns * (int64_t)sizeof(float), from);
+        bmf_comm_receive(comm, buffer, piece * of->width, from);
         if (status == BMF_OK)
             status = bmf_model_writer_rows(writer, of->role, first_global + r, piece, buffer, err);
     }
     return status;
 }
 
-static void send_rows(bmf_comm *comm, const part *of, int64_t rows, float *buffer)
+static void send_rows(bmf_comm *comm, const part *of, int64_t rows, char *buffer)
 {
     for (int64_t r = 0, piece; r < rows; r += piece) {
         piece = rows - r < rows_per_piece(of) ? rows - r : rows_per_piece(of);
         pack_rows(of, r, piece, buffer);
-        bmf_comm_send(comm, buffer, piece * of->columns * (int64_t)sizeof(float), 0);
+        bmf_comm_send(comm, buffer, piece * of->width, 0);
     }
 }
 
@@ -118,19 +192,18 @@ static void send_weights(bmf_comm *comm, const bmf_model *model, bmf_csr *piece)
 }
 
 /* Opens the writer with the ids and the content of the data set. Rank 0 only. */
-static int create_writer(const char *path, const bmf_model_meta *meta, bmf_dataset_file *dataset, int64_t weights,
-                         bmf_model_writer **out, bmf_error *err)
+static int create_writer(const bmf_save *save, int64_t weights, bmf_model_writer **out, bmf_error *err)
 {
     bmf_ids users = {0}, items = {0};
     bmf_content content = {0};
-    int status = bmf_dataset_file_read_users(dataset, &users, err);
+    int status = bmf_dataset_file_read_users(save->dataset, &users, err);
     if (status == BMF_OK)
-        status = bmf_dataset_file_read_items(dataset, &items, err);
-    if (status == BMF_OK && meta->features > 0)
-        status = bmf_dataset_file_read_content(dataset, &content, err);
+        status = bmf_dataset_file_read_items(save->dataset, &items, err);
+    if (status == BMF_OK && save->meta->features > 0)
+        status = bmf_dataset_file_read_content(save->dataset, &content, err);
     if (status == BMF_OK)
-        status = bmf_model_writer_create(path, meta, &users, &items, meta->features > 0 ? &content : NULL, weights, out,
-                                         err);
+        status = bmf_model_writer_create(save->path, save->meta, &users, &items,
+                                         save->meta->features > 0 ? &content : NULL, weights, save->state, out, err);
     bmf_ids_clear(&users);
     bmf_ids_clear(&items);
     bmf_content_clear(&content);
@@ -139,17 +212,17 @@ static int create_writer(const char *path, const bmf_model_meta *meta, bmf_datas
 
 /* What a rank works in. */
 typedef struct work_bench {
-    float *buffer;  /* (the widest row or PIECE_FLOATS) */
-    bmf_csr piece;  /* of W; {0} without */
-    int64_t *range; /* (2 × ranks) first user and users of each rank */
+    char *buffer;  /* a piece */
+    bmf_csr piece; /* of W; {0} without */
+    range *held;   /* (ranks) */
 } work_bench;
 
 static int bench_create(const bmf_model *model, int ranks, work_bench *bench, bmf_error *err)
 {
-    const int64_t floats = model->factors > PIECE_FLOATS ? model->factors : PIECE_FLOATS;
-    bench->buffer = bmf_alloc(floats, sizeof *bench->buffer, "piece of the model", err);
-    bench->range = bmf_alloc_zero(2 * ranks, sizeof *bench->range, "user ranges", err);
-    int status = bench->buffer && bench->range ? BMF_OK : BMF_ERR_MEMORY;
+    const int64_t row = model->factors * (int64_t)sizeof(float);
+    bench->buffer = bmf_alloc(row > PIECE_BYTES ? row : PIECE_BYTES, 1, "piece of the model", err);
+    bench->held = bmf_alloc_zero(ranks, sizeof *bench->held, "user ranges", err);
+    int status = bench->buffer && bench->held ? BMF_OK : BMF_ERR_MEMORY;
     if (status == BMF_OK && model->W)
         status = bmf_csr_create(&bench->piece, PIECE_USERS, model->features, PIECE_FLOATS, "piece of the model", err);
     return status;
@@ -158,73 +231,83 @@ static int bench_create(const bmf_model *model, int ranks, work_bench *bench, bm
 static void bench_clear(work_bench *bench)
 {
     bmf_free(bench->buffer);
-    bmf_free(bench->range);
+    bmf_free(bench->held);
     bmf_csr_clear(&bench->piece);
 }
 
-/* The user-wise parts from all ranks. Rank 0 only. */
-static int write_users(bmf_comm *comm, bmf_model_writer *writer, const bmf_model *model, const part *user_part,
-                       int parts, work_bench *bench, bmf_error *err)
+/* What every rank holds. Collective. */
+static void share_ranges(bmf_comm *comm, const bmf_model *model, range *held)
 {
-    const int64_t *range = bench->range;
+    const int rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
+    held[rank] = (range){
+        .first_user = model->first_user,
+        .users = model->users,
+        .weights = model->W ? model->pattern->indptr[model->users] : 0,
+    };
+    bmf_comm_sum_int64(comm, (int64_t *)held, (int64_t)(sizeof *held / sizeof(int64_t)) * size);
+    for (int r = 1; r < size; r++)
+        held[r].first_weight = held[r - 1].first_weight + held[r - 1].weights;
+}
+
+/* The user-wise parts from all ranks. Rank 0 only. */
+static int write_users(bmf_comm *comm, bmf_model_writer *writer, const bmf_model *model, const parts *list,
+                       work_bench *bench, bmf_error *err)
+{
+    const range *held = bench->held;
     int status = BMF_OK;
-    for (int p = 0; p < parts; p++) {
+    for (int p = 0; p < list->user_parts; p++) {
+        const part *of = &list->of_users[p];
         if (status == BMF_OK)
-            status = write_own(writer, &user_part[p], range[0], range[1], bench->buffer, err);
+            status = write_own(writer, of, part_first(of, held), part_rows(of, held), bench->buffer, err);
         for (int r = 1; r < bmf_comm_size(comm); r++)
-            status = write_received(comm, writer, &user_part[p], r, range[2 * r], range[2 * r + 1], bench->buffer,
-                                    status, err);
+            status = write_received(comm, writer, of, r, part_first(of, &held[r]), part_rows(of, &held[r]),
+                                    bench->buffer, status, err);
     }
     if (status == BMF_OK && model->W)
         status = write_own_weights(writer, model, &bench->piece, err);
     for (int r = 1; model->W && r < bmf_comm_size(comm); r++)
-        status = write_received_weights(comm, writer, r, range[2 * r + 1], &bench->piece, status, err);
+        status = write_received_weights(comm, writer, r, held[r].users, &bench->piece, status, err);
     return status;
 }
 
 /* The item-wise parts from this rank after those of the users, and the commit. Rank 0 only. */
-static int finish_writing(bmf_model_writer **writer, const bmf_model *model, const bmf_epoch_record *history,
-                          int64_t epochs, float *buffer, int status, bmf_error *err)
+static int finish_writing(bmf_model_writer **writer, const bmf_save *save, const parts *list, char *buffer, int status,
+                          bmf_error *err)
 {
-    const part item_part[] = {{BMF_ROLE_Q, model->Q, model->factors, model->stride},
-                              {BMF_ROLE_ITEM_BIAS, model->item_bias, 1, 1}};
-    for (int p = 0; p < 2 && status == BMF_OK; p++)
-        status = write_own(*writer, &item_part[p], 0, model->items, buffer, err);
+    for (int p = 0; p < list->item_parts && status == BMF_OK; p++)
+        status = write_own(*writer, &list->of_items[p], 0, save->model->items, buffer, err);
     if (status == BMF_OK)
-        status = bmf_model_writer_history(*writer, history, epochs, err);
+        status = bmf_model_writer_history(*writer, save->history, save->epochs, err);
     if (status == BMF_OK)
         return bmf_model_writer_commit(writer, err);
     bmf_model_writer_abandon(writer);
     return status;
 }
 
-int bmf_save_model(bmf_comm *comm, const char *path, const bmf_model *model, const bmf_model_meta *meta,
-                   bmf_dataset_file *dataset, const bmf_epoch_record *history, int64_t epochs, bmf_error *err)
+int bmf_save_model(bmf_comm *comm, const bmf_save *save, bmf_error *err)
 {
-    const part user_part[] = {{BMF_ROLE_P, model->P, model->factors, model->stride},
-                              {BMF_ROLE_USER_BIAS, model->user_bias, 1, 1}};
-    const int rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
+    const bmf_model *model = save->model;
+    const parts list = parts_of(save);
+    const int rank = bmf_comm_rank(comm);
     int64_t weights = model->W ? model->pattern->indptr[model->users] - model->users : 0;
     bmf_model_writer *writer = NULL;
     work_bench bench = {0};
     bmf_comm_sum_int64(comm, &weights, 1);
-    int status = bench_create(model, size, &bench, err);
+    int status = bench_create(model, bmf_comm_size(comm), &bench, err);
     if (rank == 0 && status == BMF_OK)
-        status = create_writer(path, meta, dataset, weights, &writer, err);
+        status = create_writer(save, weights, &writer, err);
     status = bmf_comm_agree(comm, status, err);
     if (status != BMF_OK) {
         bmf_model_writer_abandon(&writer);
         goto done;
     }
-    bench.range[2 * rank] = model->first_user;
-    bench.range[2 * rank + 1] = model->users;
-    bmf_comm_sum_int64(comm, bench.range, 2 * size);
+    share_ranges(comm, model, bench.held);
     if (rank == 0) {
-        status = write_users(comm, writer, model, user_part, 2, &bench, err);
-        status = finish_writing(&writer, model, history, epochs, bench.buffer, status, err);
+        status = write_users(comm, writer, model, &list, &bench, err);
+        status = finish_writing(&writer, save, &list, bench.buffer, status, err);
     } else {
-        for (int p = 0; p < 2; p++)
-            send_rows(comm, &user_part[p], model->users, bench.buffer);
+        for (int p = 0; p < list.user_parts; p++)
+            send_rows(comm, &list.of_users[p], part_rows(&list.of_users[p], &bench.held[rank]), bench.buffer);
         if (model->W)
             send_weights(comm, model, &bench.piece);
     }

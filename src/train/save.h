@@ -6,9 +6,20 @@
 #include "model/model.h"
 #include "store/dataset_file.h"
 
+/* What is written, all borrowed. */
+typedef struct bmf_save {
+    const char *path;
+    const bmf_model *model;
+    const bmf_model_meta *meta;
+    bmf_dataset_file *dataset; /* where ids and content come from */
+    const bmf_epoch_record *history;
+    int64_t epochs;
+    const bmf_train_state *state; /* of a checkpoint; NULL for a model */
+    const bmf_model *best;        /* of a checkpoint whose state says so, else NULL */
+} bmf_save;
+
 /* Rank 0 writes; the other ranks stream their users' rows to it in pieces, so that no rank holds more than its own part.
- * Ids and content come from the data set. Collective, one status for all; on failure an older file at `path` is untouched. */
-int bmf_save_model(bmf_comm *comm, const char *path, const bmf_model *model, const bmf_model_meta *meta,
-                   bmf_dataset_file *dataset, const bmf_epoch_record *history, int64_t epochs, bmf_error *err);
+ * Collective, one status for all; on failure an older file at the path is untouched. */
+int bmf_save_model(bmf_comm *comm, const bmf_save *save, bmf_error *err);
 
 #endif

@@ -23,6 +23,12 @@ static inline void bmf_stopwatch_lap(bmf_stopwatch *watch, bmf_phase phase)
     watch->last = now;
 }
 
+/* What has passed since the last lap is nobody's. */
+static inline void bmf_stopwatch_skip(bmf_stopwatch *watch)
+{
+    watch->last = bmf_clock_seconds();
+}
+
 static inline double bmf_stopwatch_total(const bmf_stopwatch *watch)
 {
     double total = 0;

@@ -37,8 +37,20 @@ typedef struct bmf_train_options {
     bmf_merge_rule merge;
     int64_t merges_per_epoch; /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
     bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */
+    double max_seconds;       /* stop and save once so long has passed since the call, on rank 0; 0: never */
     uint64_t seed;
 } bmf_train_options;
+
+/* What is read and written; paths are borrowed. */
+typedef struct bmf_train_files {
+    const char *dataset;
+    const char *model;         /* NULL: not written */
+    const char *checkpoint;    /* NULL: none. Every file that it replaces is kept as "<checkpoint>.previous" */
+    int64_t checkpoint_epochs; /* a checkpoint after every so many epochs; 0: not by epochs */
+    double
+        checkpoint_seconds; /* and one in the first window that ends so many seconds after the last; 0: not by time */
+    bool resume;            /* goes on from the checkpoint if there is one */
+} bmf_train_files;
 
 /* The defaults that `blendmf train --help` shows. */
 bmf_train_options bmf_train_defaults(void);
@@ -53,13 +65,15 @@ typedef struct bmf_train_plan {
     bmf_memory_plan memory; /* of the rank that holds the most */
 } bmf_train_plan;
 
-typedef enum bmf_stop_reason { BMF_STOP_EPOCHS, BMF_STOP_PATIENCE, BMF_STOP_SIGNAL } bmf_stop_reason;
+typedef enum bmf_stop_reason { BMF_STOP_EPOCHS, BMF_STOP_PATIENCE, BMF_STOP_SIGNAL, BMF_STOP_TIME } bmf_stop_reason;
 const char *bmf_stop_reason_name(bmf_stop_reason reason);
 
 typedef struct bmf_train_result {
-    bmf_model_meta meta;       /* of the best epoch */
-    bmf_epoch_record *history; /* (epochs_run), owned */
+    bmf_model_meta meta;       /* of the best epoch; best_epoch is 0 if none was finished */
+    bmf_epoch_record *history; /* (epochs_run), owned; those before a checkpoint that the run went on from too */
     int64_t epochs_run;
+    int64_t windows_run; /* of an epoch that was not finished, of meta.merges_per_epoch */
+    int64_t rollbacks;   /* how often the run diverged, went back and halved the learning rate */
     bmf_stop_reason stopped;
     double seconds; /* all epochs, without reading and writing files */
     bmf_train_plan plan;
@@ -74,10 +88,12 @@ typedef struct bmf_train_observer {
     void *context;
 } bmf_train_observer;
 
-/* Trains on the data set at `dataset_path` and writes the best epoch to `model_path` (NULL: nowhere). Collective; the
- * same status on every rank. BMF_ERR_DIVERGED when values are no longer finite. `observer` and `stop` may be NULL; the
- * latter is looked at after each epoch: not 0 on any rank stops all after saving. */
-int bmf_train(bmf_comm *comm, const char *dataset_path, const char *model_path, const bmf_train_options *options,
+/* Trains and writes the best epoch. Collective; the same status on every rank. When values are no longer finite or the loss
+ * far above that of the start, it goes back to the best epoch (or the start) with half the learning rate, at most
+ * BMF_ROLLBACKS times; then BMF_ERR_DIVERGED, with the model of the best epoch written if there is one. `observer` and `stop`
+ * may be NULL; the latter is looked at in every merge: not 0 on any rank ends the window on all, which then save. */
+#define BMF_ROLLBACKS 5
+int bmf_train(bmf_comm *comm, const bmf_train_files *files, const bmf_train_options *options,
               const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err);
 
 #endif

@@ -11,7 +11,8 @@ OPTIONS = {
               "quiet", "help"],
     "train": ["output", "content", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
               "bias-regularization", "content-regularization", "content-weight", "init-std", "clip", "patience", "threads",
-              "merge", "merges-per-epoch", "exact-train-loss", "seed", "log-json", "json", "quiet", "help"],
+              "merge", "merges-per-epoch", "exact-train-loss", "seed", "checkpoint", "checkpoint-every", "resume",
+              "max-seconds", "log-json", "json", "quiet", "help"],
     "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "json", "quiet", "help"],
     "info": ["json", "quiet", "help"],
 }
@@ -30,7 +31,15 @@ MISTAKES = [
     ("train x.h5 --output=", ' train: --output: "" is empty (allowed: a path)'),
     ("train x.h5 -o m.h5 --factor 3", " train: unknown option --factor (did you mean --factors?)"),
     ("train x.h5 -o m.h5 --lerning-rate=3", " train: unknown option --lerning-rate (did you mean --learning-rate?)"),
-    ("train x.h5 -o m.h5 --checkpoint c.h5", " train: unknown option --checkpoint (see blendmf train --help)"),
+    ("train x.h5 -o m.h5 --restart", " train: unknown option --restart (see blendmf train --help)"),
+    ("train x.h5 -o m.h5 --resume", " train: --resume needs --checkpoint FILE"),
+    ("train x.h5 -o m.h5 --checkpoint-every 5", " train: --checkpoint-every needs --checkpoint FILE"),
+    ("train x.h5 -o m.h5 --checkpoint c.h5 --checkpoint-every 0",
+     " train: --checkpoint-every: \"0\" is no interval (allowed: 1 to 1000000 epochs, as in 5, or above 0 to 1e9 seconds, "
+     "as in 600s)"),
+    ("train x.h5 -o m.h5 --checkpoint c.h5 --checkpoint-every 10m",
+     " train: --checkpoint-every: \"10m\" is no interval (allowed: 1 to 1000000 epochs, as in 5, or above 0 to 1e9 "
+     "seconds, as in 600s)"),
     ("train x.h5 -om.h5", " train: unknown option -om.h5 (see blendmf train --help)"),
     ("train x.h5 -o m.h5 -k 3", " train: unknown option -k (see blendmf train --help)"),
     ("train x.h5 -o m.h5 --factors abc", ' train: --factors: "abc" is not a whole number (allowed: 1 to 4096)'),

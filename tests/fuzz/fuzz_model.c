@@ -9,11 +9,11 @@
 
 static void read_rows(bmf_model_file *file, bmf_role role, bmf_error *err)
 {
-    bmf_extent extent = bmf_model_meta_extent(bmf_model_file_meta(file), role);
+    bmf_extent extent = bmf_role_extent(bmf_model_file_meta(file), bmf_model_file_state(file), role);
     if (extent.columns == 0)
         return;
     int64_t first = extent.rows / 3, rows = extent.rows - first;
-    float *out = bmf_alloc(rows, (size_t)extent.columns * sizeof *out, "rows", err);
+    void *out = bmf_alloc(rows, (size_t)(extent.columns * bmf_role_size(role)), "rows", err);
     fuzz_require(out != NULL, "what the extents declare can be held", err);
     fuzz_require_answer(bmf_model_file_read_rows(file, role, first, rows, out, err), err);
     bmf_free(out);

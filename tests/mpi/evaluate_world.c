@@ -209,12 +209,12 @@ int world_write(const test_world *world, const char *dataset_path, const char *m
         weights += world->W[j] != 0;
     int status = bmf_dataset_write(dataset_path, &world->dataset, err);
     if (status == BMF_OK)
-        status = bmf_model_writer_create(model_path, &world->meta, &world->users, &world->items, content, weights,
+        status = bmf_model_writer_create(model_path, &world->meta, &world->users, &world->items, content, weights, NULL,
                                          &writer, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         if (data[role])
             status = bmf_model_writer_rows(writer, (bmf_role)role, 0,
-                                           bmf_model_meta_extent(&world->meta, (bmf_role)role).rows, data[role], err);
+                                           bmf_role_extent(&world->meta, NULL, (bmf_role)role).rows, data[role], err);
     if (status == BMF_OK && content)
         status = write_weights(world, writer, weights, err);
     if (status == BMF_OK)

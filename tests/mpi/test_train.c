@@ -3,6 +3,7 @@
 #include "planted.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "train/train.h"
 
@@ -39,7 +40,9 @@ static bmf_train_result train_on(bmf_comm *comm, const bmf_train_options *option
 {
     bmf_train_result result;
     bmf_error err = BMF_ERROR_INIT;
-    if (bmf_train(comm, data, to, options, NULL, NULL, &result, &err) != BMF_OK && bmf_comm_rank(comm) == 0)
+    if (bmf_train(comm, &(bmf_train_files){.dataset = data, .model = to}, options, NULL, NULL, &result, &err) !=
+            BMF_OK &&
+        bmf_comm_rank(comm) == 0)
         print_error("%s\n", err.text);
     assert_all(err.status == BMF_OK);
     return result;
@@ -211,7 +214,8 @@ static void test_more_ranks_than_users(void **state)
     options.epochs = 3;
     snprintf(tiny, sizeof tiny, "%s/tiny.h5", directory);
     write_planted(tiny, 1, 30, 20);
-    assert_all(bmf_train(world, tiny, model_path, &options, NULL, NULL, &result, &err) == BMF_OK);
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = tiny, .model = model_path}, &options, NULL, NULL, &result,
+                         &err) == BMF_OK);
     assert_all(isfinite(result.history[2].train_mse));
     bmf_train_result_clear(&result);
 }
@@ -222,15 +226,37 @@ static void test_failures_reach_all_ranks(void **state)
     bmf_train_result result;
     bmf_train_options options = small_options(BMF_CONTENT_CONCAT);
     bmf_error err = BMF_ERROR_INIT;
-    assert_all(bmf_train(world, "/nowhere/data.h5", NULL, &options, NULL, NULL, &result, &err) == BMF_ERR_IO);
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = "/nowhere/data.h5", .model = NULL}, &options, NULL, NULL,
+                         &result, &err) == BMF_ERR_IO);
     assert_all(strstr(err.text, "/nowhere/data.h5") != NULL);
     bmf_error_clear(&err);
-    assert_all(bmf_train(world, data, "/nowhere/model.h5", &options, NULL, NULL, &result, &err) == BMF_ERR_IO);
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = data, .model = "/nowhere/model.h5"}, &options, NULL, NULL,
+                         &result, &err) == BMF_ERR_IO);
     bmf_train_result_clear(&result);
     bmf_error_clear(&err);
     options.factors = 0;
-    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, &result, &err) == BMF_ERR_USAGE);
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = data, .model = NULL}, &options, NULL, NULL, &result,
+                         &err) == BMF_ERR_USAGE);
     assert_all(strcmp(err.text, "--factors: 0 is out of range (allowed: 1 to 4096)") == 0);
+}
+
+/* Steps that overshoot are noticed on all ranks; half the learning rate, or a half of that, learns. */
+static void test_divergence_is_recovered_from(void **state)
+{
+    (void)state;
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+        bmf_train_options options = small_options((bmf_content_mode)mode);
+        bmf_error err = BMF_ERROR_INIT;
+        options.learning_rate = 3;
+        bmf_train_result result = train_on(world, &options, model_path);
+        assert_all(result.rollbacks > 0 && result.rollbacks <= BMF_ROLLBACKS);
+        assert_all(result.history[result.epochs_run - 1].learning_rate == ldexp(3, -(int)result.rollbacks));
+        for (int64_t e = 0; e < result.epochs_run; e++)
+            assert_all(result.history[e].epoch == e + 1 && isfinite(result.history[e].val_mse));
+        double rmse = bmf_comm_rank(world) == 0 ? rmse_of_file(BMF_VAL, &err) : result.meta.val_rmse;
+        assert_all(err.status == BMF_OK && fabs(rmse - result.meta.val_rmse) < 1e-5);
+        bmf_train_result_clear(&result);
+    }
 }
 
 static void test_divergence_is_reported(void **state)
@@ -239,9 +265,19 @@ static void test_divergence_is_reported(void **state)
     bmf_train_result result;
     bmf_train_options options = small_options(BMF_CONTENT_NONE);
     bmf_error err = BMF_ERROR_INIT;
-    options.learning_rate = 3;
-    assert_all(bmf_train(world, data, NULL, &options, NULL, NULL, &result, &err) == BMF_ERR_DIVERGED);
-    assert_all(strstr(err.text, "training diverged in epoch ") == err.text);
+    options.learning_rate = 10;
+    options.regularization = options.bias_regularization = 0;
+    options.factors = 200; /* |Q|^2 is 50, and steps of 0.3 times that overshoot */
+    options.init_std = 0.5;
+    bmf_comm_barrier(world);
+    remove(model_path);
+    bmf_comm_barrier(world);
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = data, .model = model_path}, &options, NULL, NULL, &result,
+                         &err) == BMF_ERR_DIVERGED);
+    assert_all(strstr(err.text, "training diverged in epoch 1: ") == err.text);
+    assert_all(strstr(err.text, "learning rate 0.3125 after halving it 5 times") != NULL);
+    assert_all(strstr(err.text, "try --learning-rate 0.15625") != NULL);
+    assert_all(result.rollbacks == BMF_ROLLBACKS && access(model_path, F_OK) != 0);
     bmf_train_result_clear(&result);
 }
 
@@ -252,9 +288,46 @@ static void test_stops_when_any_rank_wants_to(void **state)
     bmf_train_result result;
     bmf_train_options options = small_options(BMF_CONTENT_NONE);
     bmf_error err = BMF_ERROR_INIT;
-    assert_all(bmf_train(world, data, NULL, &options, NULL, &stop, &result, &err) == BMF_OK);
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = data, .model = NULL}, &options, NULL, &stop, &result,
+                         &err) == BMF_OK);
     assert_all(result.stopped == BMF_STOP_SIGNAL && result.epochs_run == 1);
     bmf_train_result_clear(&result);
+    options.merges_per_epoch = 3;
+    assert_all(bmf_train(world, &(bmf_train_files){.dataset = data, .model = model_path}, &options, NULL, &stop,
+                         &result, &err) == BMF_OK);
+    assert_all(result.stopped == BMF_STOP_SIGNAL && result.epochs_run == 0 && result.windows_run == 1);
+    assert_all(result.meta.best_epoch == 0 && isfinite(rmse_of_file(BMF_VAL, &err)));
+    bmf_train_result_clear(&result);
+}
+
+/* Stops after `windows` merges, and goes on. */
+static void test_resumes_to_the_bit(void **state)
+{
+    (void)state;
+    char checkpoint[128];
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+        snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint-%d.h5", directory, mode);
+        const bmf_train_files files = {.dataset = data, .model = model_path, .checkpoint = checkpoint, .resume = true};
+        bmf_train_options options = small_options((bmf_content_mode)mode);
+        bmf_error err = BMF_ERROR_INIT;
+        const int stop = 1;
+        options.epochs = 4;
+        options.merges_per_epoch = 3;
+        bmf_train_result whole = train_on(world, &options, NULL), part;
+        for (int window = 1; window < 12; window++) { /* one window at a time */
+            if (bmf_train(world, &files, &options, NULL, &stop, &part, &err) != BMF_OK && bmf_comm_rank(world) == 0)
+                print_error("%s\n", err.text);
+            assert_all(err.status == BMF_OK);
+            assert_all(part.epochs_run == window / 3 && part.windows_run == window % 3);
+            bmf_train_result_clear(&part);
+        }
+        assert_all(bmf_train(world, &files, &options, NULL, NULL, &part, &err) == BMF_OK);
+        for (int e = 0; e < 4; e++)
+            assert_all(part.history[e].val_mse == whole.history[e].val_mse &&
+                       part.history[e].train_mse == whole.history[e].train_mse);
+        bmf_train_result_clear(&part);
+        bmf_train_result_clear(&whole);
+    }
 }
 
 static int run(void)
@@ -269,8 +342,10 @@ static int run(void)
         cmocka_unit_test(test_file_holds_the_best_epoch),
         cmocka_unit_test(test_more_ranks_than_users),
         cmocka_unit_test(test_failures_reach_all_ranks),
+        cmocka_unit_test(test_divergence_is_recovered_from),
         cmocka_unit_test(test_divergence_is_reported),
         cmocka_unit_test(test_stops_when_any_rank_wants_to),
+        cmocka_unit_test(test_resumes_to_the_bit),
     };
     return cmocka_run_group_tests_name("train", tests, set_up, clean_up);
 }

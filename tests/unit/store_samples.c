@@ -228,7 +228,7 @@ bmf_epoch_record sample_epoch(int64_t i)
 static int write_array(bmf_model_writer *writer, const bmf_model_meta *meta, bmf_role role, bmf_error *err)
 {
     const int64_t slab = 4;
-    bmf_extent extent = bmf_model_meta_extent(meta, role);
+    bmf_extent extent = bmf_role_extent(meta, NULL, role);
     float *data = bmf_alloc(slab * extent.columns, sizeof *data, "rows", err);
     int status = data ? BMF_OK : BMF_ERR_MEMORY;
     for (int64_t last = extent.rows; last > 0 && status == BMF_OK && extent.columns > 0; last -= slab) {
@@ -288,7 +288,7 @@ int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_d
         history[i] = sample_epoch(i);
     int status =
         bmf_model_writer_create(path, meta, &dataset->users, &dataset->items, meta->features ? &dataset->content : NULL,
-                                sample_weight_count(meta), &writer, err);
+                                sample_weight_count(meta), NULL, &writer, err);
     if (status != BMF_OK)
         return status;
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
@@ -305,7 +305,7 @@ int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_d
 
 static int compare_array(bmf_model_file *file, const bmf_model_meta *meta, bmf_role role, bmf_error *err)
 {
-    bmf_extent extent = bmf_model_meta_extent(meta, role);
+    bmf_extent extent = bmf_role_extent(meta, NULL, role);
     if (extent.columns == 0)
         return BMF_OK;
     float *data = bmf_alloc(extent.rows * extent.columns, sizeof *data, "rows", err);

@@ -63,43 +63,6 @@ static int write_one(const char *directory, const char *name, bool text_ids, bmf
     return status;
 }
 
-/* The rows of every array, with everything else there is. */
-static int read_model(const char *path, bmf_error *err)
-{
-    bmf_model_file *file;
-    bmf_ids users = {0}, items = {0};
-    bmf_content content = {0};
-    bmf_epoch_record *history = NULL;
-    int64_t epochs;
-    int status = bmf_model_file_open(path, &file, err);
-    if (status != BMF_OK)
-        return status;
-    status = bmf_model_file_read_users(file, &users, err);
-    if (status == BMF_OK)
-        status = bmf_model_file_read_items(file, &items, err);
-    if (status == BMF_OK)
-        status = bmf_model_file_read_content(file, &content, err);
-    if (status == BMF_OK)
-        status = bmf_model_file_read_history(file, &history, &epochs, err);
-    for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++) {
-        bmf_extent extent = bmf_model_meta_extent(bmf_model_file_meta(file), (bmf_role)role);
-        float *rows = bmf_alloc(extent.rows * extent.columns, sizeof *rows, "rows", err);
-        if (extent.columns > 0)
-            status = rows ? bmf_model_file_read_rows(file, (bmf_role)role, 0, extent.rows, rows, err) : BMF_ERR_MEMORY;
-        bmf_free(rows);
-    }
-    bmf_csr weights = {0};
-    if (status == BMF_OK && bmf_model_meta_has_weights(bmf_model_file_meta(file)))
-        status = bmf_model_file_read_weights(file, 0, bmf_model_file_meta(file)->users, &weights, err);
-    bmf_csr_clear(&weights);
-    bmf_ids_clear(&users);
-    bmf_ids_clear(&items);
-    bmf_content_clear(&content);
-    bmf_free(history);
-    bmf_model_file_close(&file);
-    return status;
-}
-
 static int read_dataset(const char *path, bmf_error *err)
 {
     bmf_dataset dataset;
@@ -115,7 +78,7 @@ static int read_file(const char *path, bmf_error *err)
     int status = bmf_file_kind(path, kind, &version, err);
     if (status != BMF_OK)
         return status;
-    return strcmp(kind, "model") == 0 ? read_model(path, err) : read_dataset(path, err);
+    return strcmp(kind, "model") == 0 ? bmf_model_file_verify(path, err) : read_dataset(path, err);
 }
 
 int main(int argc, char **argv)

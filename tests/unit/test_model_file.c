@@ -75,10 +75,10 @@ static void extents_follow_the_meta(void **state)
     static const int64_t embed[BMF_ROLES][2] = {{7, 5}, {11, 5}, {3, 5}, {7, 1}, {11, 1}, {3, 1}};
     for (int role = 0; role < BMF_ROLES; role++) {
         meta.content = BMF_CONTENT_CONCAT;
-        bmf_extent extent = bmf_model_meta_extent(&meta, (bmf_role)role);
+        bmf_extent extent = bmf_role_extent(&meta, NULL, (bmf_role)role);
         assert_true(extent.rows == concat[role][0] && extent.columns == concat[role][1]);
         meta.content = BMF_CONTENT_EMBED;
-        extent = bmf_model_meta_extent(&meta, (bmf_role)role);
+        extent = bmf_role_extent(&meta, NULL, (bmf_role)role);
         assert_true(extent.rows == embed[role][0] && extent.columns == embed[role][1]);
     }
     assert_false(bmf_model_meta_has_weights(&meta));
@@ -146,7 +146,7 @@ static bmf_model_writer *start(const char *path, const sample *model)
     bmf_model_writer *writer;
     assert_ok(bmf_model_writer_create(path, &model->meta, &model->dataset.users, &model->dataset.items,
                                       model->meta.features ? &model->dataset.content : NULL,
-                                      sample_weight_count(&model->meta), &writer, &err),
+                                      sample_weight_count(&model->meta), NULL, &writer, &err),
               err);
     return writer;
 }
@@ -238,25 +238,26 @@ static void wrong_metas_are_refused(void **state)
     bmf_model_meta meta = model.meta;
     meta.users = 8;
     assert_int_equal(bmf_model_writer_create(path, &meta, &model.dataset.users, &model.dataset.items,
-                                             &model.dataset.content, 0, &writer, &err),
+                                             &model.dataset.content, 0, NULL, &writer, &err),
                      BMF_ERR_INTERNAL);
     assert_null(writer);
     meta = model.meta;
     meta.global_mean = NAN;
     bmf_error_clear(&err);
     assert_int_equal(bmf_model_writer_create(path, &meta, &model.dataset.users, &model.dataset.items,
-                                             &model.dataset.content, 0, &writer, &err),
+                                             &model.dataset.content, 0, NULL, &writer, &err),
                      BMF_ERR_INPUT);
     assert_non_null(strstr(err.text, "'global_mean' is not finite"));
     bmf_error_clear(&err);
     assert_int_equal(
-        bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, 0, &writer, &err),
+        bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, 0, NULL, &writer, &err),
         BMF_ERR_INTERNAL);
     assert_int_equal(file_size(path), -1);
     bmf_dataset_clear(&model.dataset);
 }
 
-static void values_not_finite_are_reported(void **state)
+/* Read back before it takes its place: what a reader would refuse never gets there. */
+static void values_not_finite_are_never_written(void **state)
 {
     (void)state;
     sample model = make(BMF_CONTENT_NONE, 9, 6, false);
@@ -269,18 +270,10 @@ static void values_not_finite_are_reported(void **state)
     assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_Q, 0, 13, rows, &err), err);
     assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_USER_BIAS, 0, 9, rows, &err), err);
     assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_ITEM_BIAS, 0, 13, rows, &err), err);
-    assert_ok(bmf_model_writer_commit(&writer, &err), err);
-    bmf_model_file *file;
-    assert_ok(bmf_model_file_open(path, &file, &err), err);
-    bmf_epoch_record *history;
-    int64_t epochs;
-    assert_ok(bmf_model_file_read_history(file, &history, &epochs, &err), err);
-    assert_int_equal(epochs, 0);
-    bmf_free(history);
-    assert_ok(bmf_model_file_read_rows(file, BMF_ROLE_P, 4, 5, rows, &err), err);
-    assert_int_equal(bmf_model_file_read_rows(file, BMF_ROLE_P, 2, 4, rows, &err), BMF_ERR_INPUT);
-    assert_non_null(strstr(err.text, "nan.h5: /P: the value in row 3, column 2 is not finite"));
-    bmf_model_file_close(&file);
+    assert_int_equal(bmf_model_writer_commit(&writer, &err), BMF_ERR_IO);
+    assert_non_null(strstr(err.text, "/P: the value in row 3, column 2 is not finite"));
+    assert_int_equal(file_size(path), -1);
+    bmf_error_clear(&err);
     bmf_dataset_clear(&model.dataset);
 }
 
@@ -355,7 +348,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_shows_before_the_commit, clear_error),
         cmocka_unit_test_setup(missing_rows_are_not_committed, clear_error),
         cmocka_unit_test_setup(wrong_metas_are_refused, clear_error),
-        cmocka_unit_test_setup(values_not_finite_are_reported, clear_error),
+        cmocka_unit_test_setup(values_not_finite_are_never_written, clear_error),
         cmocka_unit_test_setup(other_files_are_refused, clear_error),
         cmocka_unit_test_setup(flipped_bytes_are_noticed, clear_error),
         cmocka_unit_test_setup(cut_files_are_noticed, clear_error),

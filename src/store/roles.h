@@ -1,0 +1,22 @@
+/* Where the row-wise arrays of a model file lie, and which groups they are in: what its writer and its reader share. */
+#ifndef BMF_STORE_ROLES_H
+#define BMF_STORE_ROLES_H
+
+#include "store/h5_array.h"
+#include "store/model_file.h"
+
+/* The groups: the root, /state, /state/best. */
+typedef enum bmf_role_group { BMF_GROUP_ROOT, BMF_GROUP_STATE, BMF_GROUP_BEST, BMF_ROLE_GROUPS } bmf_role_group;
+
+bmf_role_group bmf_role_group_of(bmf_role role);
+
+/* The name within its group, the type of an element, and whether it has two dimensions in the file. */
+const char *bmf_role_leaf(bmf_role role);
+bmf_h5_type bmf_role_type(bmf_role role);
+bool bmf_role_is_matrix(bmf_role role);
+
+/* The attributes of /state with their checksum. Reading refuses values that no run can have (BMF_ERR_INPUT). Local. */
+int bmf_train_state_write(hid_t group, const bmf_train_state *state, bmf_error *err);
+int bmf_train_state_read(hid_t group, const bmf_model_meta *meta, bmf_train_state *state, bmf_error *err);
+
+#endif

@@ -1,0 +1,55 @@
+/* What the parts of the training loop share: everything a rank holds while it trains. Internal to this folder. */
+#ifndef BMF_TRAIN_TRAINER_H
+#define BMF_TRAIN_TRAINER_H
+
+#include "train/content_weights.h"
+#include "train/epoch.h"
+#include "train/merge.h"
+#include "train/shard.h"
+#include "train/stopwatch.h"
+
+typedef struct bmf_trainer {
+    bmf_comm *comm;
+    bmf_train_options options;
+    const bmf_train_files *files;
+    bmf_dataset_file *file;
+    uint64_t fingerprint; /* of the data set */
+    bmf_shard shard;
+    bmf_content_pattern pattern; /* of the weights of model and best */
+    bmf_content_slots train_slots, val_slots;
+    bmf_model model, best; /* best: of the best epoch; of the last one where nothing is validated */
+    bmf_kernel kernel;
+    bmf_sweep sweep;
+    bmf_epoch *epoch;
+    bmf_item_copies copies;
+    bmf_merge *merge;
+    bmf_stopwatch watch;   /* of the epoch */
+    double own_P_squares;  /* of the users held here, as of the last window */
+    bmf_train_state state; /* where training is; weights and best are filled in when it is saved */
+    bmf_window_sums asked; /* by anyone in the last window: signals, late, save */
+    int64_t best_epoch;
+    double best_loss;
+    bmf_epoch_record *history; /* (the most epochs there can be), state.epoch of them are over */
+    double started, saved;     /* seconds on the clock: of the call, and of the last checkpoint */
+} bmf_trainer;
+
+/* Reads the data set and makes everything that is needed, up to start values. Collective. */
+int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err);
+void bmf_trainer_clear(bmf_trainer *t);
+
+/* Lets go of all that only epochs need, before something large is written. */
+void bmf_trainer_end_epochs(bmf_trainer *t);
+
+/* What is going to happen, with the memory of the rank that has the most to hold. Collective. */
+void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan);
+
+/* What a model file says of the model. */
+void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta);
+
+/* Σ P² of the users held here. */
+double bmf_trainer_squares_of_P(const bmf_trainer *t);
+
+/* Σ P² over all ranks into the mean that the merge wants. Collective. */
+void bmf_trainer_measure_P(bmf_trainer *t);
+
+#endif
