@@ -44,7 +44,8 @@ class Bench:
         check([self.program, "evaluate", model, self.data, "--json", test])
         trained, tested = json_of(train), json_of(test)
         return {"epoch": trained["best_epoch"], "val_mse": trained["val_mse"], "rmse": tested["rmse"],
-                "precision": tested["precision"], "recall": tested["recall"]}
+                "precision": tested["precision"], "recall": tested["recall"],
+                "rollbacks": trained["rollbacks"]}
 
     def epoch_seconds(self, content):
         """Median seconds of an epoch of 60, one rank and one thread."""
@@ -68,12 +69,15 @@ class Bench:
               f"({min(c / p for p, c in pairs):.2f} to {max(c / p for p, c in pairs):.2f})", flush=True)
 
     def row(self, name, options, ranks, threads, seeds):
-        """One line of a table: mean ± standard deviation over the seeds."""
+        """One line of a table: mean ± standard deviation over the seeds, and how often learning rates were halved."""
         results = [self.once(options, ranks, threads, seed) for seed in range(1, seeds + 1)]
         kept = [result for result in results if result]
         cells = [f"diverged ({len(results) - len(kept)} of {len(results)})"] + [""] * 4 if len(kept) < len(results) else [
             f"{statistics.mean(r[key] for r in kept):.{digits}f} ± {statistics.pstdev([r[key] for r in kept]):.{digits}f}"
             for key, digits in (("epoch", 1), ("val_mse", 4), ("rmse", 4), ("precision", 4), ("recall", 4))]
+        rollbacks = sum(result["rollbacks"] for result in kept)
+        if rollbacks:
+            name += f", η halved {rollbacks} times in {len(kept)} runs"
         print(f"| {name} | {ranks} × {threads} | " + " | ".join(cells) + " |", flush=True)
 
 
