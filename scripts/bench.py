@@ -13,6 +13,7 @@ Parts:
   content  an epoch of concat against one of plain, by the number of features, 6 to an item
   memory   the peak of training against what it must hold
   read     import of text and loading of the data set
+  checkpoint  what a checkpoint after every epoch costs, against the epoch and against the bare disk
   large    with --large: ten times the ratings, what an update costs there, and why
 
 --small takes a few seconds, for testing the benchmark. --beside FILE.json puts figures that were measured with another
@@ -26,17 +27,20 @@ import platform
 import statistics
 import sys
 import tempfile
+import time
 
 import bench_tables
 from runs import OUT_OF_MEMORY, check, epochs_of, json_of, run, train_command
 
-PARTS = ("sweep", "epoch", "content", "memory", "read", "large")
+PARTS = ("sweep", "epoch", "content", "memory", "read", "checkpoint", "large")
 WIDE = 0.10  # a spread above this is reported
 PER_ITEM = 6  # features of an item where the cost of content is measured
 RATIOS = "0.9,0.1,0"
 FULL = {"users": 70_000, "items": 10_700, "ratings": 10_000_000, "features": 500, "epochs": 4, "rounds": 5,
         "factors": [32, 64, 128], "content_features": [500, 5_000, 50_000]}
 FULL_LARGE = {"users": 400_000, "items": 100_000, "ratings": 100_000_000}
+FULL_CHECKPOINT = {"users": 162_000, "items": 60_000, "ratings": 25_000_000}
+SMALL_CHECKPOINT = {"users": 2_000, "items": 1_000, "ratings": 100_000}
 SMALL = {"users": 2_000, "items": 500, "ratings": 100_000, "features": 50, "epochs": 3, "rounds": 2,
          "factors": [32], "content_features": [50, 500, 5_000]}
 SMALL_LARGE = {"users": 8_000, "items": 2_500, "ratings": 1_000_000}
@@ -75,6 +79,7 @@ class Bench:
         self.directory = directory
         self.sizes = SMALL if options.small else FULL
         self.large_sizes = SMALL_LARGE if options.small else FULL_LARGE
+        self.checkpoint_sizes = SMALL_CHECKPOINT if options.small else FULL_CHECKPOINT
         self.rounds = options.rounds or self.sizes["rounds"]
         self.kept = {}
         self.result = {"machine": machine(), "rounds": self.rounds, "warnings": []}
@@ -250,6 +255,29 @@ class Bench:
         return self.tool("bench_read", os.path.join(folder, "ratings.csv"), self.path("read.h5"), "--threads",
                          comma(THREADS))
 
+    def checkpoint(self):
+        self.say("checkpoints")
+        s = self.checkpoint_sizes
+        data = self.data("checkpoint.h5", s["users"], s["items"], s["ratings"], 0)
+        return [self.checkpoint_row(data, ranks) for ranks in (1, 2)]
+
+    def checkpoint_row(self, data, ranks):
+        """Medians over rounds: an epoch, a checkpoint after it, and the same bytes written and synced by themselves."""
+        file, result, seconds, epochs, disk = self.path("checkpoint"), self.path("result.json"), [], [], []
+        for _ in range(self.rounds):
+            records, _ = self.trained(data, ranks, 1, ["--content", "none", "--factors", LARGE_FACTORS, "--checkpoint", file,
+                                                       "--checkpoint-every", 1, "--json", result])
+            found = json_of(result)
+            epochs.append(statistics.median(r["seconds"] for r in records))
+            seconds.append(found["checkpoint_seconds"] / found["checkpoints"])
+            disk.append(seconds_on_disk(self.path("bare"), os.path.getsize(file)))
+        self.watch(f"checkpoint {ranks} ranks", max(spread(epochs), spread(seconds)))
+        return {"factors": LARGE_FACTORS, "ranks": ranks, "bytes": os.path.getsize(file),
+                "epoch_seconds": statistics.median(epochs), "checkpoint_seconds": statistics.median(seconds),
+                "disk_seconds": statistics.median(disk),
+                "to_epoch": statistics.median(c / e for c, e in zip(seconds, epochs)),
+                "to_disk": statistics.median(c / d for c, d in zip(seconds, disk))}
+
     def large(self):
         """The cost of an update on ten times the ratings beside that on the main data, and what the memory says to it."""
         self.say("large")
@@ -275,6 +303,19 @@ def large_cost(sweeps, rows, threads):
             "to_in_cache": [main["to_in_cache"], large["to_in_cache"]],
             "row_nanoseconds": [row["main.h5", "large"], row["large.h5", "large"]],
             "small_page_nanoseconds": [row["main.h5", "small"], row["large.h5", "small"]]}
+
+
+def seconds_on_disk(path, size):
+    """How long it takes to write so many bytes to a new file and sync it."""
+    piece, left = bytes(1 << 20), size
+    start = time.perf_counter()
+    with open(path, "wb", buffering=0) as file:
+        while left > 0:
+            left -= file.write(piece[:min(left, len(piece))])
+        os.fsync(file.fileno())
+    seconds = time.perf_counter() - start
+    os.unlink(path)
+    return seconds
 
 
 def available_bytes():

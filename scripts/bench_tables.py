@@ -96,6 +96,15 @@ def read(result):
     return "**Reading**\n\n" + "\n\n".join(parts)
 
 
+def checkpoint(result):
+    rows = result["checkpoint"]
+    head = ["ranks", "MB", "epoch ms", "checkpoint ms", "bare disk ms", "checkpoint to epoch", "checkpoint to disk"]
+    body = [[r["ranks"], megabytes(r["bytes"]), cell(1e3 * r["epoch_seconds"], 1), cell(1e3 * r["checkpoint_seconds"], 1),
+             cell(1e3 * r["disk_seconds"], 1), cell(r["to_epoch"]), cell(r["to_disk"])] for r in rows]
+    return (f"**Checkpoints** after every epoch, k {rows[0]['factors']}: written, synced, read back, renamed. *Bare disk* is as "
+            f"many bytes written to a new file and synced.\n\n{table_of(head, body)}")
+
+
 def short(value):
     if isinstance(value, (int, float)):
         return count(value) if value >= 1000 else f"{value:.3g}"
@@ -128,7 +137,7 @@ def pair(values, digits=2):
 
 def table(part, result):
     return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read,
-            "large": large}[part](result) + "\n"
+            "checkpoint": checkpoint, "large": large}[part](result) + "\n"
 
 
 def warnings(result):

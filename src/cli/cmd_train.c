@@ -228,6 +228,8 @@ static json_t *result_json(const settings *s, const bmf_train_result *result)
     bmf_json_text(&json, "stopped", bmf_stop_reason_name(result->stopped));
     bmf_json_int(&json, "epochs_run", result->epochs_run);
     bmf_json_int(&json, "rollbacks", result->rollbacks);
+    bmf_json_int(&json, "checkpoints", result->checkpoints);
+    bmf_json_number(&json, "checkpoint_seconds", result->checkpoint_seconds);
     bmf_json_number(&json, "seconds", result->seconds);
     bmf_json_put(&json, "memory", memory_json(&result->plan.memory));
     bmf_json_int(&json, "peak_bytes", result->peak_bytes);
@@ -241,6 +243,9 @@ static int report_result(const settings *s, const bmf_train_result *result, tell
     char number[32];
     bmf_log_info("memory of training: at most %.1f MiB on a rank, %.1f were predicted",
                  (double)result->peak_bytes / MIB, (double)bmf_memory_plan_total(&result->plan.memory) / MIB);
+    if (result->checkpoints > 0)
+        bmf_log_info("checkpoints: %" PRId64 ", %.3f s each", result->checkpoints,
+                     result->checkpoint_seconds / (double)result->checkpoints);
     bmf_output_print(t->output, "best_epoch=%" PRId64 " val_mse=%s stopped=%s\n", result->meta.best_epoch,
                      bmf_output_number(result->meta.val_mse, 5, number), bmf_stop_reason_name(result->stopped));
     if (t->log && fclose(t->log) != 0 && !t->log_failed)

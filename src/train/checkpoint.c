@@ -46,6 +46,7 @@ static bool needs_best(const bmf_trainer *t)
 
 int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
 {
+    const double started = bmf_clock_seconds();
     bmf_model_meta meta;
     bmf_train_state state = t->state;
     bmf_trainer_describe(t, &meta);
@@ -67,6 +68,8 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
     };
     int status = bmf_save_model(t->comm, &save, err);
     t->saved = bmf_clock_seconds();
+    t->checkpoint_seconds += t->saved - started;
+    t->checkpoints++;
     return status;
 }
 

@@ -300,6 +300,8 @@ int bmf_train(bmf_comm *comm, const bmf_train_files *files, const bmf_train_opti
     result->epochs_run = t.state.epoch;
     result->windows_run = t.state.window;
     result->rollbacks = t.state.rollbacks;
+    result->checkpoints = t.checkpoints;
+    result->checkpoint_seconds = t.checkpoint_seconds;
     if (status == BMF_OK) {
         double peak = (double)(bmf_memory_peak() - before);
         bmf_comm_max_double(comm, &peak, 1);

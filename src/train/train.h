@@ -76,6 +76,8 @@ typedef struct bmf_train_result {
     int64_t rollbacks;   /* how often the run diverged, went back and halved the learning rate */
     bmf_stop_reason stopped;
     double seconds; /* all epochs, without reading and writing files */
+    int64_t checkpoints;
+    double checkpoint_seconds; /* of all of them */
     bmf_train_plan plan;
     int64_t peak_bytes; /* most memory that a rank took for training, beside what it held before it read the data */
 } bmf_train_result;

@@ -31,6 +31,8 @@ typedef struct bmf_trainer {
     double best_loss;
     bmf_epoch_record *history; /* (the most epochs there can be), state.epoch of them are over */
     double started, saved;     /* seconds on the clock: of the call, and of the last checkpoint */
+    int64_t checkpoints;
+    double checkpoint_seconds; /* that they took */
 } bmf_trainer;
 
 /* Reads the data set and makes everything that is needed, up to start values. Collective. */

@@ -20,6 +20,7 @@ EPOCH = {"factors", "ranks", "threads", "seconds", "spread", "updates_per_second
          "merge_share", "speed_up", "phase"}
 CONTENT = {"features", "features_per_item", "plain_seconds", "concat_seconds", "ratio"}
 MEMORY = {"factors", "ranks", "peak_bytes", "base_bytes", "used_bytes", "model_bytes", "used_to_model", "merge_bytes"}
+CHECKPOINT = {"factors", "ranks", "bytes", "epoch_seconds", "checkpoint_seconds", "disk_seconds", "to_epoch", "to_disk"}
 COST = {"threads", "main_nanoseconds", "large_nanoseconds", "ratio", "in_l2_share", "row_nanoseconds",
         "small_page_nanoseconds"}
 ROWS = {"data", "rows", "pages", "bytes", "read_nanoseconds", "update_nanoseconds", "read_gigabytes_per_second"}
@@ -67,6 +68,7 @@ class Bench(CommandTest):
         self.assertEqual([row["features"] for row in found["content"]], [50, 500, 5000])
         self.check_memory(found["memory"])
         self.check_read(found["read"])
+        self.check_rows(found["checkpoint"], CHECKPOINT)
         for word in ("to reference", "to in-cache", "GB/s", "Gflop/s", "merge share", "**Content**", "**Memory**",
                      "**Reading**", "to other 1"):
             self.assertIn(word, text)
