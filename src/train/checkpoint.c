@@ -70,6 +70,7 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
     t->saved = bmf_clock_seconds();
     t->checkpoint_seconds += t->saved - started;
     t->checkpoints++;
+    t->unsaved = t->unsaved && status != BMF_OK;
     return status;
 }
 

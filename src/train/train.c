@@ -50,6 +50,7 @@ static bool run_window(bmf_trainer *t, const volatile int *stop)
 {
     bmf_train_state *state = &t->state;
     const int64_t window = state->window++;
+    t->unsaved = true;
     const bool merges = bmf_merge_is_needed(t->merge);
     bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, &t->copies, window)};
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_SWEEP);
@@ -243,7 +244,7 @@ static int save_best(bmf_trainer *t, const bmf_model_meta *meta, bmf_error *err)
 static int save_all(bmf_trainer *t, bmf_train_result *result, bmf_error *err)
 {
     bmf_error of_checkpoint = BMF_ERROR_INIT;
-    if (t->files->checkpoint)
+    if (t->files->checkpoint && t->unsaved)
         bmf_checkpoint_save(t, &of_checkpoint);
     bmf_trainer_describe(t, &result->meta);
     bmf_trainer_end_epochs(t); /* makes room for what saving needs */

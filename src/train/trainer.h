@@ -31,6 +31,7 @@ typedef struct bmf_trainer {
     double best_loss;
     bmf_epoch_record *history; /* (the most epochs there can be), state.epoch of them are over */
     double started, saved;     /* seconds on the clock: of the call, and of the last checkpoint */
+    bool unsaved;              /* training has gone on since the last checkpoint */
     int64_t checkpoints;
     double checkpoint_seconds; /* that they took */
 } bmf_trainer;
