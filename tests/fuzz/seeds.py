@@ -114,6 +114,9 @@ with tempfile.TemporaryDirectory() as folder:
     for content in ("none", "concat"):
         make("train", data, "-o", CORPUS / "model" / f"{content}.h5", "--content", content, "--factors", 3, "--epochs", 2,
              "--threads", 1)
+    # steps so long that the best epoch is not the last one, and is stored beside it
+    make("train", data, "-o", work / "model.h5", "--content", "concat", "--factors", 3, "--epochs", 6, "--threads", 1,
+         "--learning-rate", 0.3, "--checkpoint", CORPUS / "model" / "checkpoint.h5")
     for name, libver, how in FORMS:
         bounds = "earliest" if libver == "earliest" else ("v110", "v110")
         rewrite(data, CORPUS / "dataset" / f"{name}.h5", bounds, **how)
