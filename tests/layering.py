@@ -31,7 +31,7 @@ DOORS = [
 CALLS = [
     ("prints below src/cli", r"\b(printf|vprintf|puts|putchar|perror)\s*\(|\bv?fprintf\s*\(\s*std(out|err)\b"
      r"|\bf(puts|write|putc)\s*\([^;]*\bstd(out|err)\b", {"cli", "base/log.c"}),
-    ("ends the process below src/cli", r"\b(exit|_exit|quick_exit|abort)\s*\(", {"cli", "comm/comm.c"}),
+    ("ends the process below src/cli", r"\b(exit|_exit|quick_exit|abort)\s*\(", {"cli", "comm/comm.c", "comm/watchdog.c"}),
     ("is a call that cannot be made safe", r"\b(atoi|atol|atof|sprintf|vsprintf|strcpy|strcat|strtok|gets|s?rand)\s*\(",
      set()),
 ]

@@ -40,3 +40,12 @@ void bmf_log_warning(const char *format, ...)
     print_line("warning: ", format, args);
     va_end(args);
 }
+
+void bmf_log_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line("error: ", format, args);
+    va_end(args);
+    fflush(stderr); /* the process ends without its usual end */
+}

@@ -11,6 +11,9 @@ void bmf_log_set_level(bmf_log_level level);
 /* "blendmf: ..." : progress that a person at the terminal wants to see. Local. */
 void bmf_log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* "blendmf: error: ..." : at any level, for a process that ends without a way to report to its caller. Local. */
+void bmf_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* "blendmf: warning: ..." : something was accepted that the user may not have meant. Local. */
 void bmf_log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -36,6 +36,11 @@ static const char *merge_word(int index)
     return index < BMF_MERGE_RULES ? bmf_merge_rule_name((bmf_merge_rule)index) : NULL;
 }
 
+static const char *io_word(int index)
+{
+    return index < BMF_IOS ? bmf_model_io_name((bmf_model_io)index) : NULL;
+}
+
 static const bmf_positional positionals[] = {
     {.name = "DATA.h5",
      .offset = offsetof(settings, files.dataset),
@@ -78,6 +83,10 @@ static const bmf_option options[] = {
         "exact-train-loss", settings, train.exact_train_loss,
         "take train_mse in a pass of its own with the parameters that the epoch ends with; else it is the mean error "
         "of each rating just before its own step"),
+    BMF_CHOICE(
+        "io", settings, train.io, io_word,
+        "who writes the model: rank 0, or all ranks by MPI-IO, which only a parallel file system with many ranks "
+        "rewards"),
     BMF_INT("seed", "N", settings, train.seed, 0, INT64_MAX, "seed of the first values and orders"),
     BMF_TEXT("checkpoint", "FILE", settings, files.checkpoint,
              "save what training has come to in this file, as training goes and when it stops: a model with all that "
@@ -342,6 +351,8 @@ static int run_train(const bmf_run *run, bmf_error *err)
     int status = bmf_train_check(&s->train, err);
     if (status == BMF_OK)
         status = read_interval(s, err);
+    if (status == BMF_OK && s->train.io == BMF_IO_COLLECTIVE)
+        status = bmf_comm_check_file_io(err);
     if (status != BMF_OK)
         return status;
     /* With the result on stdout, epochs are still worth seeing. */

@@ -192,6 +192,7 @@ int main(int argc, char **argv)
     bool root = launcher_rank() == 0;
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, and reported as one */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that grows past the limit */
     if (argc < 2)
         return conclude_ranks(NULL, bmf_fail(&err, BMF_ERR_USAGE, "missing command (see blendmf --help)"), &err, NULL,
                               root);

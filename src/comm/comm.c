@@ -6,9 +6,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "comm/handle.h"
 #include "comm/launcher.h"
 
 #define DEFAULT_CUT ((int64_t)1 << 28) /* elements in one message; MPI 3 counts are ints */
+
+#define IO_COMPONENT "OMPI_MCA_io" /* the variable that chooses Open MPI's way to write files */
+
+static int abort_code; /* that MPI has to end with; 0: in order */
 
 struct bmf_comm {
     MPI_Comm comm;
@@ -20,6 +25,7 @@ int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err)
 {
     *out = NULL;
     int provided = 0;
+    setenv(IO_COMPONENT, "^ompio", 0);
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         return bmf_fail(err, BMF_ERR_INTERNAL, "MPI could not be started");
     bmf_comm *comm = bmf_alloc_zero(1, sizeof *comm, "communicator", err);
@@ -64,14 +70,42 @@ void bmf_comm_finish(bmf_comm **comm)
 {
     if (!*comm)
         return;
+    if (abort_code)
+        bmf_comm_abort(*comm, abort_code);
     bmf_comm_release(comm);
     MPI_Finalize();
+}
+
+void bmf_comm_finish_by_abort(int exit_code)
+{
+    abort_code = exit_code;
+}
+
+bool bmf_comm_finishes_by_abort(void)
+{
+    return abort_code != 0;
+}
+
+int bmf_comm_check_file_io(bmf_error *err)
+{
+    const char *chosen = getenv(IO_COMPONENT);
+    if (!chosen || chosen[0] == '^' || !strstr(chosen, "ompio"))
+        return BMF_OK;
+    return bmf_fail(err, BMF_ERR_USAGE,
+                    "%s is '%s': this component of Open MPI loses data without a word when a disk is full; unset "
+                    "it, or set it to ^ompio",
+                    IO_COMPONENT, chosen);
 }
 
 void bmf_comm_abort(bmf_comm *comm, int exit_code)
 {
     MPI_Abort(comm->comm, exit_code);
     abort(); /* MPI_Abort does not return */
+}
+
+MPI_Comm bmf_comm_handle(const bmf_comm *comm)
+{
+    return comm->comm;
 }
 
 int bmf_comm_rank(const bmf_comm *comm)

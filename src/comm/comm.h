@@ -22,6 +22,15 @@ void bmf_comm_release(bmf_comm **comm);
 /* Collective end of MPI; NULL-safe. */
 void bmf_comm_finish(bmf_comm **comm);
 
+/* For a file that a failed collective write has left open: MPI could not be finished in order any more. bmf_comm_finish will
+ * abort with this exit code, after everything else that a failed command does. Local. */
+void bmf_comm_finish_by_abort(int exit_code);
+bool bmf_comm_finishes_by_abort(void);
+
+/* BMF_ERR_USAGE if the environment asks Open MPI for the component that loses what a full disk does not take (OMPIO), and
+ * says nothing of it. bmf_comm_start chooses another if nobody chose. Local. */
+int bmf_comm_check_file_io(bmf_error *err);
+
 /* Ends every rank at once with this exit code; for states that no agreement can reach. Does not return. */
 void bmf_comm_abort(bmf_comm *comm, int exit_code) __attribute__((noreturn));
 

@@ -49,7 +49,6 @@ int bmf_h5_csr_write(hid_t parent, const char *name, const bmf_csr *matrix, hid_
 int bmf_h5_csr_create(hid_t parent, const char *name, int64_t rows, int64_t columns, int64_t count,
                       bmf_h5_csr_rows *out, bmf_error *err)
 {
-    const int64_t zero = 0;
     *out = (bmf_h5_csr_rows)BMF_H5_CSR_ROWS_INIT;
     bmf_h5_csr *csr = &out->csr;
     csr->rows = rows;
@@ -69,8 +68,6 @@ int bmf_h5_csr_create(hid_t parent, const char *name, int64_t rows, int64_t colu
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == BMF_OK; i++)
         status = bmf_h5_array_create(csr->group, arrays[i].name, arrays[i].type, 0, (bmf_h5_shape){arrays[i].rows, -1},
                                      false, arrays[i].array, err);
-    if (status == BMF_OK)
-        status = bmf_h5_array_write(&csr->indptr, 0, 1, &zero, err);
     if (status != BMF_OK)
         bmf_h5_csr_close(csr);
     return status;
@@ -116,9 +113,12 @@ int bmf_h5_csr_append(bmf_h5_csr_rows *out, const bmf_csr *rows, bmf_error *err)
 
 int bmf_h5_csr_finish(bmf_h5_csr_rows *out, bmf_error *err)
 {
+    const int64_t zero = 0; /* the first of indptr; not before: until rows come, the arrays have no values */
     int status = BMF_OK;
     if (out->rows != out->csr.rows || out->entries != out->csr.count)
         status = fail_rows(out, out->rows, out->entries, err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_write(&out->csr.indptr, 0, 1, &zero, err);
     bmf_h5_array *const arrays[] = {&out->csr.data, &out->csr.indices, &out->csr.indptr};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         int closed = bmf_h5_array_close(arrays[i], err);

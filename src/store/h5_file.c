@@ -24,7 +24,7 @@ static const struct {
     [BMF_H5_MODEL] = {"blendmf-model", "model", "a blendmf model", 2},
 };
 
-static hid_t access_properties(void)
+hid_t bmf_h5_file_access(void)
 {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     if (list < 0)
@@ -72,7 +72,7 @@ int bmf_h5_file_create(bmf_atomic_file *place, bmf_h5_kind kind, int64_t bytes, 
     int status = bmf_atomic_file_reserve(place, bytes, err);
     if (status != BMF_OK)
         return status;
-    hid_t creation = creation_properties(), access = access_properties();
+    hid_t creation = creation_properties(), access = bmf_h5_file_access();
     if (creation >= 0 && access >= 0 && bmf_output_driver_set(access, place->fd, &place->failure) >= 0)
         *out = H5Fcreate(place->temporary, H5F_ACC_TRUNC, creation, access);
     if (*out < 0)
@@ -130,7 +130,7 @@ static int open_any(const char *path, hid_t *out, bmf_error *err)
     if (status != BMF_OK)
         return status;
     bmf_h5_start();
-    hid_t access = access_properties();
+    hid_t access = bmf_h5_file_access();
     if (access >= 0 && H5Pset_fapl_sec2(access) >= 0)
         *out = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (*out < 0)

@@ -7,6 +7,9 @@
 
 typedef enum bmf_h5_kind { BMF_H5_DATASET, BMF_H5_MODEL, BMF_H5_KINDS } bmf_h5_kind;
 
+/* A new access list with what all files of ours have in common; negative on failure. */
+hid_t bmf_h5_file_access(void);
+
 /* Reserves `bytes` in the temporary of *place, creates the HDF5 file there and writes the root attributes. *out is the
  * file, to be closed with bmf_h5_file_finish or bmf_h5_file_discard; *place must stay where it is until then. */
 int bmf_h5_file_create(bmf_atomic_file *place, bmf_h5_kind kind, int64_t bytes, hid_t *out, bmf_error *err);

@@ -115,6 +115,11 @@ int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_
 
 int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
 
+/* Closes the file as it is, its row-wise arrays without values, for all ranks to write those (store/parallel_file.h): *temporary
+ * is its name for now (borrowed), *bytes about its size to be. After that bmf_model_writer_commit only reads it back and puts it
+ * in place. Local. */
+int bmf_model_writer_hand_over(bmf_model_writer *writer, const char **temporary, int64_t *bytes, bmf_error *err);
+
 /* Completion mark, flush, close, fsync, reading back of everything (bmf_model_file_verify), rename over `path`. Destroys the
  * writer whatever happens; on failure the older file is untouched and no temporary is left. Local. */
 int bmf_model_writer_commit(bmf_model_writer **writer, bmf_error *err);

@@ -13,6 +13,8 @@ struct bmf_model_writer {
     char *path; /* as given, for messages */
     bmf_atomic_file place;
     hid_t file;
+    int64_t bytes;    /* reserved */
+    bool handed_over; /* the file is closed, its rows are written by others */
     bmf_model_meta meta;
     const bmf_train_state *state; /* borrowed while it is created; NULL for a model that is no checkpoint */
     hid_t group[BMF_ROLE_GROUPS]; /* that of the root is the file; −1 where there is none */
@@ -138,7 +140,8 @@ int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const 
         status = bmf_atomic_file_create(&writer->place, path, err);
     writer->place.keep_older = state != NULL;
     if (status == BMF_OK)
-        status = bmf_h5_file_create(&writer->place, BMF_H5_MODEL, estimate(meta, users, items, content, weights, state),
+        status = bmf_h5_file_create(&writer->place, BMF_H5_MODEL,
+                                    writer->bytes = estimate(meta, users, items, content, weights, state),
                                     &writer->file, err);
     if (status == BMF_OK)
         status = create_parts(writer, users, items, content, weights, err);
@@ -251,17 +254,44 @@ static int finish_file(bmf_model_writer *writer, bmf_error *err)
     return status == BMF_OK ? bmf_atomic_file_commit(&writer->place, err) : status;
 }
 
-int bmf_model_writer_commit(bmf_model_writer **writer_at, bmf_error *err)
+/* The arrays were created without values, and stay so. */
+int bmf_model_writer_hand_over(bmf_model_writer *writer, const char **temporary, int64_t *bytes, bmf_error *err)
 {
-    bmf_model_writer *writer = *writer_at;
-    int64_t mark = 1;
-    int status = BMF_OK;
-    if (!writer->has_history)
-        status = bmf_model_writer_history(writer, NULL, 0, err);
+    int status = writer->has_history ? BMF_OK : bmf_model_writer_history(writer, NULL, 0, err);
+    for (int role = 0; role < BMF_ROLES; role++)
+        (void)bmf_h5_array_close(&writer->array[role], NULL);
+    bmf_h5_csr_close(&writer->weights.csr);
+    close_groups(writer);
+    if (bmf_h5_close(&writer->file) < 0 && status == BMF_OK)
+        status = bmf_h5_fail(err, -1, NULL, "cannot write its last values");
+    if (status == BMF_OK && writer->place.failure)
+        status = bmf_fail(err, BMF_ERR_IO, "cannot write: %s", strerror(writer->place.failure));
+    if (status == BMF_OK) /* again: closing gave back what lies past the end */
+        status = bmf_atomic_file_reserve(&writer->place, writer->bytes, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", writer->path);
+    writer->handed_over = true;
+    *temporary = writer->place.temporary;
+    *bytes = writer->bytes;
+    return status;
+}
+
+/* Everything that is still to be written. */
+static int complete(bmf_model_writer *writer, bmf_error *err)
+{
+    const int64_t mark = 1;
+    int status = writer->has_history ? BMF_OK : bmf_model_writer_history(writer, NULL, 0, err);
     if (status == BMF_OK)
         status = close_arrays(writer, err);
     if (status == BMF_OK)
         status = bmf_h5_write_attribute(writer->file, "complete", BMF_H5_INT64, 1, &mark, err);
+    return status;
+}
+
+int bmf_model_writer_commit(bmf_model_writer **writer_at, bmf_error *err)
+{
+    bmf_model_writer *writer = *writer_at;
+    int status = writer->handed_over ? BMF_OK : complete(writer, err);
     if (status == BMF_OK)
         status = finish_file(writer, err);
     if (status != BMF_OK)

@@ -65,6 +65,7 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
         .epochs = state.epoch,
         .state = &state,
         .best = state.best ? &t->best : NULL,
+        .io = t->options.io,
     };
     int status = bmf_save_model(t->comm, &save, err);
     t->saved = bmf_clock_seconds();

@@ -11,6 +11,12 @@ const char *bmf_merge_rule_name(bmf_merge_rule rule)
     return merge_rule_names[rule];
 }
 
+const char *bmf_model_io_name(bmf_model_io io)
+{
+    static const char *const names[BMF_IOS] = {"rank0", "collective"};
+    return names[io];
+}
+
 const char *bmf_stop_reason_name(bmf_stop_reason reason)
 {
     static const char *const names[] = {"epochs", "patience", "signal", "time"};
@@ -36,6 +42,7 @@ bmf_train_options bmf_train_defaults(void)
         .merge = BMF_MERGE_SATURATING,
         .merges_per_epoch = BMF_MERGES_AUTO,
         .seed = 1,
+        .io = BMF_IO_RANK0,
     };
 }
 

@@ -4,53 +4,23 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/save_parts.h"
 
-#define PIECE_FLOATS ((int64_t)1 << 18)
-#define PIECE_BYTES (PIECE_FLOATS * (int64_t)sizeof(float))
-#define PIECE_USERS ((int64_t)1 << 14) /* whose weights go together, if they are no more than PIECE_FLOATS */
-#define MOST_PARTS 16
-_Static_assert((1 << 18) >= BMF_MOST_WEIGHTS, "a piece has room for any user");
+_Static_assert(BMF_PIECE_FLOATS >= BMF_MOST_WEIGHTS, "a piece has room for any user");
 
-/* One array as it lies in memory: rows of `width` bytes, `stride` bytes apart. */
-typedef struct part {
-    bmf_role role;
-    bool of_weights; /* a row for each entry of W; else for each user, or each item */
-    const char *data;
-    int64_t width, stride;
-} part;
-
-typedef struct parts {
-    part of_users[MOST_PARTS], of_items[MOST_PARTS];
-    int user_parts, item_parts;
-} parts;
-
-/* What a rank holds of an array, in rows of the file. */
-typedef struct range {
-    int64_t first_user, users, first_weight, weights;
-} range;
-
-static int64_t part_first(const part *of, const range *held)
+static void add_user_part(bmf_save_parts *list, bmf_role role, bool of_weights, const void *data, int64_t width,
+                          int64_t stride)
 {
-    return of->of_weights ? held->first_weight : held->first_user;
+    list->of_users[list->user_parts++] = (bmf_save_part){role, of_weights, data, width, stride};
 }
 
-static int64_t part_rows(const part *of, const range *held)
+static void add_item_part(bmf_save_parts *list, bmf_role role, const void *data, int64_t width, int64_t stride)
 {
-    return of->of_weights ? held->weights : held->users;
-}
-
-static void add_user_part(parts *list, bmf_role role, bool of_weights, const void *data, int64_t width, int64_t stride)
-{
-    list->of_users[list->user_parts++] = (part){role, of_weights, data, width, stride};
-}
-
-static void add_item_part(parts *list, bmf_role role, const void *data, int64_t width, int64_t stride)
-{
-    list->of_items[list->item_parts++] = (part){role, false, data, width, stride};
+    list->of_items[list->item_parts++] = (bmf_save_part){role, false, data, width, stride};
 }
 
 /* The factors and biases of a model, under the four roles they have in the file. */
-static void add_model(parts *list, const bmf_model *model, bmf_role P, bmf_role Q, bmf_role user_bias,
+static void add_model(bmf_save_parts *list, const bmf_model *model, bmf_role P, bmf_role Q, bmf_role user_bias,
                       bmf_role item_bias)
 {
     const int64_t word = (int64_t)sizeof(float), width = model->factors * word, stride = model->stride * word;
@@ -61,7 +31,7 @@ static void add_model(parts *list, const bmf_model *model, bmf_role P, bmf_role 
 }
 
 /* W as it lies in memory. */
-static void add_weights(parts *list, const bmf_model *model, bmf_role W, bmf_role scale, bmf_role norm2)
+static void add_weights(bmf_save_parts *list, const bmf_model *model, bmf_role W, bmf_role scale, bmf_role norm2)
 {
     const int64_t word = (int64_t)sizeof(float), wide = (int64_t)sizeof(double);
     if (!model->W)
@@ -71,9 +41,9 @@ static void add_weights(parts *list, const bmf_model *model, bmf_role W, bmf_rol
     add_user_part(list, norm2, false, model->W_norm2, wide, wide);
 }
 
-static parts parts_of(const bmf_save *save)
+bmf_save_parts bmf_save_list(const bmf_save *save)
 {
-    parts list = {.user_parts = 0};
+    bmf_save_parts list = {.user_parts = 0};
     add_model(&list, save->model, BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS);
     if (save->state)
         add_weights(&list, save->model, BMF_ROLE_W, BMF_ROLE_W_SCALE, BMF_ROLE_W_NORM2);
@@ -85,7 +55,7 @@ static parts parts_of(const bmf_save *save)
     return list;
 }
 
-static void pack_rows(const part *of, int64_t first, int64_t rows, char *to)
+void bmf_save_pack_rows(const bmf_save_part *of, int64_t first, int64_t rows, char *to)
 {
     if (of->width == of->stride) {
         memcpy(to, of->data + first * of->stride, (size_t)(rows * of->width));
@@ -95,20 +65,20 @@ static void pack_rows(const part *of, int64_t first, int64_t rows, char *to)
         memcpy(to, of->data + (first + r) * of->stride, (size_t)of->width);
 }
 
-static int64_t rows_per_piece(const part *of)
+int64_t bmf_save_rows_per_piece(const bmf_save_part *of)
 {
-    int64_t rows = PIECE_BYTES / of->width;
+    int64_t rows = BMF_PIECE_BYTES / of->width;
     return rows < 1 ? 1 : rows;
 }
 
 /* Writes `rows` rows of this process, at `first_global` in the file. */
-static int write_own(bmf_model_writer *writer, const part *of, int64_t first_global, int64_t rows, char *buffer,
-                     bmf_error *err)
+static int write_own(bmf_model_writer *writer, const bmf_save_part *of, int64_t first_global, int64_t rows,
+                     char *buffer, bmf_error *err)
 {
     int status = BMF_OK;
     for (int64_t r = 0, piece; r < rows && status == BMF_OK; r += piece) {
-        piece = rows - r < rows_per_piece(of) ? rows - r : rows_per_piece(of);
-        pack_rows(of, r, piece, buffer);
+        piece = rows - r < bmf_save_rows_per_piece(of) ? rows - r : bmf_save_rows_per_piece(of);
+        bmf_save_pack_rows(of, r, piece, buffer);
         status = bmf_model_writer_rows(writer, of->role, first_global + r, piece, buffer, err);
     }
     return status;
@@ -116,11 +86,11 @@ static int write_own(bmf_model_writer *writer, const part *of, int64_t first_glo
 
 /* Receives and writes the rows of another rank. After a failed write the rest is received all the same: the sender does not
  * know. */
-static int write_received(bmf_comm *comm, bmf_model_writer *writer, const part *of, int from, int64_t first_global,
-                          int64_t rows, char *buffer, int status, bmf_error *err)
+static int write_received(bmf_comm *comm, bmf_model_writer *writer, const bmf_save_part *of, int from,
+                          int64_t first_global, int64_t rows, char *buffer, int status, bmf_error *err)
 {
     for (int64_t r = 0, piece; r < rows; r += piece) {
-        piece = rows - r < rows_per_piece(of) ? rows - r : rows_per_piece(of);
+        piece = rows - r < bmf_save_rows_per_piece(of) ? rows - r : bmf_save_rows_per_piece(of);
         bmf_comm_receive(comm, buffer, piece * of->width, from);
         if (status == BMF_OK)
             status = bmf_model_writer_rows(writer, of->role, first_global + r, piece, buffer, err);
@@ -128,23 +98,22 @@ static int write_received(bmf_comm *comm, bmf_model_writer *writer, const part *
     return status;
 }
 
-static void send_rows(bmf_comm *comm, const part *of, int64_t rows, char *buffer)
+static void send_rows(bmf_comm *comm, const bmf_save_part *of, int64_t rows, char *buffer)
 {
     for (int64_t r = 0, piece; r < rows; r += piece) {
-        piece = rows - r < rows_per_piece(of) ? rows - r : rows_per_piece(of);
-        pack_rows(of, r, piece, buffer);
+        piece = rows - r < bmf_save_rows_per_piece(of) ? rows - r : bmf_save_rows_per_piece(of);
+        bmf_save_pack_rows(of, r, piece, buffer);
         bmf_comm_send(comm, buffer, piece * of->width, 0);
     }
 }
 
-/* The weights of users from `first` on as the file has them, as many as fit into the piece. */
-static void pack_weights(const bmf_model *model, int64_t first, bmf_csr *piece)
+void bmf_save_pack_weights(const bmf_model *model, int64_t first, bmf_csr *piece)
 {
     const int64_t *indptr = model->pattern->indptr;
     piece->rows = 0;
-    for (int64_t u = first; u < model->users && piece->rows < PIECE_USERS; u++, piece->rows++) {
+    for (int64_t u = first; u < model->users && piece->rows < BMF_PIECE_USERS; u++, piece->rows++) {
         const int64_t count = indptr[u + 1] - indptr[u] - 1, at = piece->indptr[piece->rows];
-        if (at + count > PIECE_FLOATS)
+        if (at + count > BMF_PIECE_FLOATS)
             break;
         memcpy(piece->indices + at, model->pattern->index + indptr[u], (size_t)count * sizeof *piece->indices);
         for (int64_t j = 0; j < count; j++)
@@ -157,7 +126,7 @@ static int write_own_weights(bmf_model_writer *writer, const bmf_model *model, b
 {
     int status = BMF_OK;
     for (int64_t u = 0; u < model->users && status == BMF_OK; u += piece->rows) {
-        pack_weights(model, u, piece);
+        bmf_save_pack_weights(model, u, piece);
         status = bmf_model_writer_weights(writer, piece, err);
     }
     return status;
@@ -182,7 +151,7 @@ static int write_received_weights(bmf_comm *comm, bmf_model_writer *writer, int 
 static void send_weights(bmf_comm *comm, const bmf_model *model, bmf_csr *piece)
 {
     for (int64_t u = 0; u < model->users; u += piece->rows) {
-        pack_weights(model, u, piece);
+        bmf_save_pack_weights(model, u, piece);
         const int64_t count = bmf_csr_count(piece);
         bmf_comm_send(comm, &piece->rows, (int64_t)sizeof piece->rows, 0);
         bmf_comm_send(comm, piece->indptr, (piece->rows + 1) * (int64_t)sizeof *piece->indptr, 0);
@@ -191,8 +160,7 @@ static void send_weights(bmf_comm *comm, const bmf_model *model, bmf_csr *piece)
     }
 }
 
-/* Opens the writer with the ids and the content of the data set. Rank 0 only. */
-static int create_writer(const bmf_save *save, int64_t weights, bmf_model_writer **out, bmf_error *err)
+int bmf_save_create_writer(const bmf_save *save, int64_t weights, bmf_model_writer **out, bmf_error *err)
 {
     bmf_ids users = {0}, items = {0};
     bmf_content content = {0};
@@ -210,36 +178,29 @@ static int create_writer(const bmf_save *save, int64_t weights, bmf_model_writer
     return status;
 }
 
-/* What a rank works in. */
-typedef struct work_bench {
-    char *buffer;  /* a piece */
-    bmf_csr piece; /* of W; {0} without */
-    range *held;   /* (ranks) */
-} work_bench;
-
-static int bench_create(const bmf_model *model, int ranks, work_bench *bench, bmf_error *err)
+int bmf_save_bench_create(const bmf_model *model, int ranks, bmf_save_bench *bench, bmf_error *err)
 {
     const int64_t row = model->factors * (int64_t)sizeof(float);
-    bench->buffer = bmf_alloc(row > PIECE_BYTES ? row : PIECE_BYTES, 1, "piece of the model", err);
+    bench->buffer = bmf_alloc(row > BMF_PIECE_BYTES ? row : BMF_PIECE_BYTES, 1, "piece of the model", err);
     bench->held = bmf_alloc_zero(ranks, sizeof *bench->held, "user ranges", err);
     int status = bench->buffer && bench->held ? BMF_OK : BMF_ERR_MEMORY;
     if (status == BMF_OK && model->W)
-        status = bmf_csr_create(&bench->piece, PIECE_USERS, model->features, PIECE_FLOATS, "piece of the model", err);
+        status = bmf_csr_create(&bench->piece, BMF_PIECE_USERS, model->features, BMF_PIECE_FLOATS, "piece of the model",
+                                err);
     return status;
 }
 
-static void bench_clear(work_bench *bench)
+void bmf_save_bench_clear(bmf_save_bench *bench)
 {
     bmf_free(bench->buffer);
     bmf_free(bench->held);
     bmf_csr_clear(&bench->piece);
 }
 
-/* What every rank holds. Collective. */
-static void share_ranges(bmf_comm *comm, const bmf_model *model, range *held)
+void bmf_save_share_ranges(bmf_comm *comm, const bmf_model *model, bmf_save_range *held)
 {
     const int rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
-    held[rank] = (range){
+    held[rank] = (bmf_save_range){
         .first_user = model->first_user,
         .users = model->users,
         .weights = model->W ? model->pattern->indptr[model->users] : 0,
@@ -250,18 +211,19 @@ static void share_ranges(bmf_comm *comm, const bmf_model *model, range *held)
 }
 
 /* The user-wise parts from all ranks. Rank 0 only. */
-static int write_users(bmf_comm *comm, bmf_model_writer *writer, const bmf_model *model, const parts *list,
-                       work_bench *bench, bmf_error *err)
+static int write_users(bmf_comm *comm, bmf_model_writer *writer, const bmf_model *model, const bmf_save_parts *list,
+                       bmf_save_bench *bench, bmf_error *err)
 {
-    const range *held = bench->held;
+    const bmf_save_range *held = bench->held;
     int status = BMF_OK;
     for (int p = 0; p < list->user_parts; p++) {
-        const part *of = &list->of_users[p];
+        const bmf_save_part *of = &list->of_users[p];
         if (status == BMF_OK)
-            status = write_own(writer, of, part_first(of, held), part_rows(of, held), bench->buffer, err);
+            status =
+                write_own(writer, of, bmf_save_part_first(of, held), bmf_save_part_rows(of, held), bench->buffer, err);
         for (int r = 1; r < bmf_comm_size(comm); r++)
-            status = write_received(comm, writer, of, r, part_first(of, &held[r]), part_rows(of, &held[r]),
-                                    bench->buffer, status, err);
+            status = write_received(comm, writer, of, r, bmf_save_part_first(of, &held[r]),
+                                    bmf_save_part_rows(of, &held[r]), bench->buffer, status, err);
     }
     if (status == BMF_OK && model->W)
         status = write_own_weights(writer, model, &bench->piece, err);
@@ -271,8 +233,8 @@ static int write_users(bmf_comm *comm, bmf_model_writer *writer, const bmf_model
 }
 
 /* The item-wise parts from this rank after those of the users, and the commit. Rank 0 only. */
-static int finish_writing(bmf_model_writer **writer, const bmf_save *save, const parts *list, char *buffer, int status,
-                          bmf_error *err)
+static int finish_writing(bmf_model_writer **writer, const bmf_save *save, const bmf_save_parts *list, char *buffer,
+                          int status, bmf_error *err)
 {
     for (int p = 0; p < list->item_parts && status == BMF_OK; p++)
         status = write_own(*writer, &list->of_items[p], 0, save->model->items, buffer, err);
@@ -286,33 +248,35 @@ static int finish_writing(bmf_model_writer **writer, const bmf_save *save, const
 
 int bmf_save_model(bmf_comm *comm, const bmf_save *save, bmf_error *err)
 {
+    if (save->io == BMF_IO_COLLECTIVE && !bmf_comm_finishes_by_abort())
+        return bmf_save_collectively(comm, save, err);
     const bmf_model *model = save->model;
-    const parts list = parts_of(save);
+    const bmf_save_parts list = bmf_save_list(save);
     const int rank = bmf_comm_rank(comm);
     int64_t weights = model->W ? model->pattern->indptr[model->users] - model->users : 0;
     bmf_model_writer *writer = NULL;
-    work_bench bench = {0};
+    bmf_save_bench bench = {0};
     bmf_comm_sum_int64(comm, &weights, 1);
-    int status = bench_create(model, bmf_comm_size(comm), &bench, err);
+    int status = bmf_save_bench_create(model, bmf_comm_size(comm), &bench, err);
     if (rank == 0 && status == BMF_OK)
-        status = create_writer(save, weights, &writer, err);
+        status = bmf_save_create_writer(save, weights, &writer, err);
     status = bmf_comm_agree(comm, status, err);
     if (status != BMF_OK) {
         bmf_model_writer_abandon(&writer);
         goto done;
     }
-    share_ranges(comm, model, bench.held);
+    bmf_save_share_ranges(comm, model, bench.held);
     if (rank == 0) {
         status = write_users(comm, writer, model, &list, &bench, err);
         status = finish_writing(&writer, save, &list, bench.buffer, status, err);
     } else {
         for (int p = 0; p < list.user_parts; p++)
-            send_rows(comm, &list.of_users[p], part_rows(&list.of_users[p], &bench.held[rank]), bench.buffer);
+            send_rows(comm, &list.of_users[p], bmf_save_part_rows(&list.of_users[p], &bench.held[rank]), bench.buffer);
         if (model->W)
             send_weights(comm, model, &bench.piece);
     }
     status = bmf_comm_agree(comm, status, err);
 done:
-    bench_clear(&bench);
+    bmf_save_bench_clear(&bench);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "comm/comm.h"
 #include "model/model.h"
 #include "store/dataset_file.h"
+#include "train/train.h"
 
 /* What is written, all borrowed. */
 typedef struct bmf_save {
@@ -16,9 +17,12 @@ typedef struct bmf_save {
     int64_t epochs;
     const bmf_train_state *state; /* of a checkpoint; NULL for a model */
     const bmf_model *best;        /* of a checkpoint whose state says so, else NULL */
+    bmf_model_io io;
 } bmf_save;
 
-/* Rank 0 writes; the other ranks stream their users' rows to it in pieces, so that no rank holds more than its own part.
+/* Rank 0 writes, and the other ranks stream their users' rows to it in pieces, so that no rank holds more than its own part; or
+ * all ranks write their own rows (store/parallel_file.h). After that has failed once, bmf_comm_finish will abort, and rank 0
+ * writes what comes later.
  * Collective, one status for all; on failure an older file at the path is untouched. */
 int bmf_save_model(bmf_comm *comm, const bmf_save *save, bmf_error *err);
 

@@ -18,6 +18,12 @@ typedef enum bmf_merge_rule {
 /* "saturating", "average", "weighted", "sum". */
 const char *bmf_merge_rule_name(bmf_merge_rule rule);
 
+/* Who writes the model: rank 0, to which the others send their rows, or all ranks by MPI-IO. */
+typedef enum bmf_model_io { BMF_IO_RANK0, BMF_IO_COLLECTIVE, BMF_IOS } bmf_model_io;
+
+/* "rank0", "collective". */
+const char *bmf_model_io_name(bmf_model_io io);
+
 #define BMF_MERGES_AUTO 0
 
 typedef struct bmf_train_options {
@@ -39,6 +45,7 @@ typedef struct bmf_train_options {
     bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */
     double max_seconds;       /* stop and save once so long has passed since the call, on rank 0; 0: never */
     uint64_t seed;
+    bmf_model_io io;
 } bmf_train_options;
 
 /* What is read and written; paths are borrowed. */

@@ -11,7 +11,7 @@ OPTIONS = {
               "quiet", "help"],
     "train": ["output", "content", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
               "bias-regularization", "content-regularization", "content-weight", "init-std", "clip", "patience", "threads",
-              "merge", "merges-per-epoch", "exact-train-loss", "seed", "checkpoint", "checkpoint-every", "resume",
+              "merge", "merges-per-epoch", "exact-train-loss", "io", "seed", "checkpoint", "checkpoint-every", "resume",
               "max-seconds", "log-json", "json", "quiet", "help"],
     "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "json", "quiet", "help"],
     "info": ["json", "quiet", "help"],

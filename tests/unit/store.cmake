@@ -4,7 +4,7 @@ list(TRANSFORM store_sources PREPEND ${PROJECT_SOURCE_DIR}/src/store/)
 add_library(store_tiny STATIC ${store_sources})
 bmf_private(store_tiny)
 target_compile_definitions(store_tiny PRIVATE BMF_CHUNK_BYTES=256)
-target_link_libraries(store_tiny PUBLIC bmf_data OpenMP::OpenMP_C hdf5::hdf5 MPI::MPI_C PkgConfig::XXHASH)
+target_link_libraries(store_tiny PUBLIC bmf_data bmf_comm OpenMP::OpenMP_C hdf5::hdf5 MPI::MPI_C PkgConfig::XXHASH)
 
 foreach(test IN ITEMS dataset_file model_file h5_chunks)
   bmf_unit_test(test_${test} SOURCES test_${test}.c store_samples.c store_faults.c LINK bmf_store)

@@ -1,0 +1,1 @@
+bmf_unit_test(test_watchdog SOURCES test_watchdog.c LINK bmf_comm)
