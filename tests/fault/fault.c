@@ -9,12 +9,15 @@
  *               write     write, writev, pwrite, dprintf
  *               fsync, rename, link, ftruncate, fallocate, mmap, close
  * FAULT_DIR     absolute path without links; all kinds but alloc mean calls on regular files and directories below it
+ * FAULT_NAME    and only where the last part of the path has this in it
  * FAULT_RANK    the rank where they fail, by OMPI_COMM_WORLD_RANK; a process alone is rank 0 (default 0)
  * FAULT_AT      the number of the call that fails, from 1 (default 0: none)
  * FAULT_ONWARD  if set, all later ones fail too
  * FAULT_CHANCE  instead of FAULT_AT: each call fails with this probability, drawn by FAULT_SEED (default 1) and its number
  * FAULT_ERRNO   name of the error (default ENOMEM for alloc, else EIO), or `short`: a read or write does half of it
  * FAULT_LOG     a file to which "failed KIND [PATH]" is appended for each failure, and "calls N" when the process ends
+ *
+ * Only a program called blendmf is touched, so that timeout, sh or mpirun may stand in front.
  *
  * A stream opened by fopen reads and writes by our own read and write, since those inside the C library cannot be
  * replaced. A failing close closes, and then fails. */
@@ -52,7 +55,7 @@ static struct plan {
     bool here; /* this process is the one, and the settings have been read */
     bool kind[KINDS];
     uintptr_t text, text_end; /* of the main program */
-    const char *directory, *log;
+    const char *directory, *name, *log;
     uint64_t at, seed;
     bool onward, half;
     double chance;
@@ -106,12 +109,14 @@ static void read_error(const char *name)
 __attribute__((constructor)) static void read_settings(void)
 {
     const char *list = getenv("FAULT_CALLS");
-    if (!list || strcmp(setting("FAULT_RANK", "0"), setting("OMPI_COMM_WORLD_RANK", "0")) != 0)
+    if (!list || strcmp(program_invocation_short_name, "blendmf") != 0 ||
+        strcmp(setting("FAULT_RANK", "0"), setting("OMPI_COMM_WORLD_RANK", "0")) != 0)
         return;
     for (int k = 0; k < KINDS; k++)
         plan.kind[k] = names_kind(list, kind_name[k]);
     dl_iterate_phdr(find_text, NULL);
     plan.directory = setting("FAULT_DIR", "/nowhere");
+    plan.name = setting("FAULT_NAME", "");
     plan.log = getenv("FAULT_LOG");
     plan.at = strtoull(setting("FAULT_AT", "0"), NULL, 10);
     plan.seed = strtoull(setting("FAULT_SEED", "1"), NULL, 10);
@@ -167,7 +172,9 @@ static bool fails(enum kind kind, const char *path)
 static bool below_directory(const char *path)
 {
     size_t length = strlen(plan.directory);
-    return strncmp(path, plan.directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
+    if (strncmp(path, plan.directory, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+        return false;
+    return *plan.name == '\0' || strstr(strrchr(path, '/'), plan.name) != NULL;
 }
 
 static bool path_fails(enum kind kind, const char *path)
