@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +28,36 @@ static int fail_errno(bmf_error *err, const char *what)
     return bmf_fail(err, BMF_ERR_IO, "%s: %s", what, strerror(errno));
 }
 
-/* The file to replace: what a link points to, or the path itself if there is nothing yet. */
+/* Where a link leads to although nothing is there; false if the path is no link. */
+static bool follow_dangling(const char *path, char out[PATH_MAX])
+{
+    char link_text[PATH_MAX];
+    const ssize_t length = readlink(path, link_text, sizeof link_text - 1);
+    const char *slash = strrchr(path, '/');
+    if (length <= 0)
+        return false;
+    link_text[length] = '\0';
+    const int before = link_text[0] == '/' || !slash ? 0 : (int)(slash + 1 - path);
+    return snprintf(out, PATH_MAX, "%.*s%s", before, path, link_text) < PATH_MAX;
+}
+
+char *bmf_atomic_file_target(const char *path, bmf_error *err)
+{
+    char linked[PATH_MAX];
+    char *resolved = realpath(path, NULL);
+    const bool dangles = !resolved && errno == ENOENT && follow_dangling(path, linked);
+    char *target = bmf_copy_string(resolved ? resolved : dangles ? linked : path, "path", err);
+    free(resolved);
+    return target;
+}
+
 static int resolve_target(bmf_atomic_file *file, const char *path, bmf_error *err)
 {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return bmf_fail(err, BMF_ERR_IO, "%s; the name of a regular file is needed",
                         S_ISDIR(info.st_mode) ? "is a directory" : "is not a regular file");
-    char *resolved = realpath(path, NULL);
-    file->target = bmf_copy_string(resolved ? resolved : path, "path", err);
-    free(resolved);
+    file->target = bmf_atomic_file_target(path, err);
     return file->target ? BMF_OK : BMF_ERR_MEMORY;
 }
 
@@ -70,7 +91,10 @@ static void remove_if_left_over(int directory, const char *entry)
     const int fd = openat(directory, entry, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    struct stat held, named;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 &&
+        fstatat(directory, entry, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino &&
+        held.st_dev == named.st_dev)
         (void)unlinkat(directory, entry, 0);
     close(fd);
 }
@@ -89,12 +113,13 @@ static void remove_left_overs(const char *target)
     bmf_free(directory);
 }
 
-/* Takes the lock of a file just made; false if another process took it for a left-over in between. A file system without
- * locks has no left-overs removed either. */
+/* Takes the lock of a file just made; false if another process took it for a left-over in between. A shared one: it keeps
+ * others from removing the file, and HDF5, which may lock what it reads, from nothing. A file system without locks has no
+ * left-overs removed either. */
 static bool take_lock(int fd)
 {
     struct stat info;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return false;
     return fstat(fd, &info) == 0 && info.st_nlink > 0;
 }
@@ -191,7 +216,8 @@ int bmf_atomic_file_sync(bmf_atomic_file *file, bmf_error *err)
     return trim(file) || fsync(file->fd) != 0 ? fail_errno(err, "cannot bring it to disk") : BMF_OK;
 }
 
-/* Gives the target, if there is one, a second name; at no time is there none. */
+/* Gives the target, if there is one, a second name; where the file system has no links, its only one until the new file
+ * takes its place. */
 static int keep_older(const bmf_atomic_file *file, bmf_error *err)
 {
     const size_t room = strlen(file->target) + sizeof BMF_PREVIOUS_SUFFIX;

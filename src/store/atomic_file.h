@@ -12,7 +12,7 @@
 typedef struct bmf_atomic_file {
     char *target;    /* absolute or as given; a symbolic link is resolved, so that the link survives */
     char *temporary; /* beside it; exists from create to commit or abandon */
-    int fd;          /* of the temporary, read-write, locked (flock) while it is ours */
+    int fd;          /* of the temporary, read-write, locked (flock, shared) while it is ours */
     int failure;     /* errno of a failed write, set by whoever writes to fd; 0: none */
     bool keep_older; /* the file that is replaced stays as "<target>.previous"; false unless the owner sets it */
 } bmf_atomic_file;
@@ -21,6 +21,10 @@ typedef struct bmf_atomic_file {
     {                                                                                                                  \
         NULL, NULL, -1, 0, false                                                                                       \
     }
+
+/* The file that writing to `path` replaces: what a link points to, or the path itself if there is nothing yet. From bmf_alloc;
+ * NULL if there is no memory. Local. */
+char *bmf_atomic_file_target(const char *path, bmf_error *err);
 
 /* Makes the empty temporary file (O_EXCL, mode by umask), after removing those that killed processes left of the same target:
  * a living process holds a lock on its own. BMF_ERR_IO if the directory does not let us, or if the target exists and is not a

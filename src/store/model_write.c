@@ -250,7 +250,7 @@ static int finish_file(bmf_model_writer *writer, bmf_error *err)
         return bmf_h5_fail(err, -1, NULL, "cannot write its last values");
     int status = bmf_atomic_file_sync(&writer->place, err);
     if (status == BMF_OK && bmf_model_file_verify(writer->place.temporary, err) != BMF_OK)
-        status = err->status = BMF_ERR_IO; /* whatever it is: not what was written */
+        status = err->status == BMF_ERR_MEMORY ? BMF_ERR_MEMORY : (err->status = BMF_ERR_IO); /* not what was written */
     return status == BMF_OK ? bmf_atomic_file_commit(&writer->place, err) : status;
 }
 

@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -70,7 +71,7 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
     int status = bmf_save_model(t->comm, &save, err);
     t->saved = bmf_clock_seconds();
     t->checkpoint_seconds += t->saved - started;
-    t->checkpoints++;
+    t->checkpoints += status == BMF_OK;
     t->unsaved = t->unsaved && status != BMF_OK;
     return status;
 }
@@ -85,26 +86,13 @@ static char *with_suffix(const char *path, const char *suffix, bmf_error *err)
     return name;
 }
 
-/* Reads all of a file; it must be a checkpoint. */
-static int verify(const char *path, bmf_error *err)
-{
-    bmf_model_file *file = NULL;
-    int status = bmf_model_file_verify(path, err);
-    if (status == BMF_OK)
-        status = bmf_model_file_open(path, &file, err);
-    if (status == BMF_OK && !bmf_model_file_state(file))
-        status = bmf_fail(err, BMF_ERR_INPUT, "%s: is a model but no checkpoint: it has no group /state", path);
-    bmf_model_file_close(&file);
-    return status;
-}
-
 /* The last checkpoint cannot be used for what `err` says: takes the one before, and puts the last aside, so that it does not
  * become the one before when the next is written. */
 static int fall_back(const char *path, const char *previous, source *from, bmf_error *err)
 {
     bmf_error of_previous = BMF_ERROR_INIT;
     const bool missing = access(path, F_OK) != 0 && errno == ENOENT;
-    int status = verify(previous, &of_previous);
+    int status = bmf_model_file_verify(previous, &of_previous);
     if (status != BMF_OK)
         return bmf_fail(err, status, "%s", of_previous.text); /* or what is the matter with the last one */
     *from = SOURCE_PREVIOUS;
@@ -123,13 +111,32 @@ static int fall_back(const char *path, const char *previous, source *from, bmf_e
     return BMF_OK;
 }
 
+/* A file that cannot be opened, or is something else, is nobody's damage: it stays, and nothing is done without a word. */
+static int refuse_other(const char *path, bmf_error *err)
+{
+    char kind[32];
+    int64_t version;
+    bmf_error of_kind = BMF_ERROR_INIT;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? BMF_OK : bmf_fail(err, BMF_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    close(fd);
+    if (bmf_file_kind(path, kind, &version, &of_kind) == BMF_OK && strcmp(kind, "model") != 0)
+        return bmf_fail(err, BMF_ERR_INPUT, "%s: is a %s, a checkpoint is expected", path, kind);
+    return BMF_OK;
+}
+
 /* Which file to go on from: looked at whole. Rank 0. */
 static int choose(const char *path, const char *previous, source *from, bmf_error *err)
 {
     const bool has_last = access(path, F_OK) == 0 || errno != ENOENT;
     const bool has_previous = access(previous, F_OK) == 0 || errno != ENOENT;
     *from = has_last ? SOURCE_LAST : SOURCE_NONE;
-    int status = has_last ? verify(path, err) : BMF_OK;
+    int status = refuse_other(path, err);
+    if (status == BMF_OK && has_last)
+        status = bmf_model_file_verify(path, err);
+    else if (status != BMF_OK)
+        return status;
     if (status == BMF_ERR_MEMORY || (has_last && status == BMF_OK))
         return status;
     if (has_previous)
@@ -164,7 +171,7 @@ static void __attribute__((format(printf, 2, 3))) differ(differences *all, const
 static void differ_in_number(differences *all, const char *name, double then, double now)
 {
     if (then != now)
-        differ(all, "--%s %.10g (now %.10g)", name, then, now);
+        differ(all, "--%s %.15g (now %.15g)", name, then, now);
 }
 
 static void differ_in_count(differences *all, const char *name, int64_t then, int64_t now)
@@ -310,14 +317,41 @@ static void take_changes(bmf_trainer *t, const bmf_model_meta *meta)
     differ_in_number(&all, "learning-rate-decay", meta->learning_rate_decay, o->learning_rate_decay);
     differ_in_count(&all, "epochs", t->state.epochs, o->epochs);
     differ_in_count(&all, "patience", t->state.patience, o->patience);
+    differ_in_count(&all, "exact-train-loss", t->state.exact_train_loss, o->exact_train_loss);
     differ_in_count(&all, "merges-per-epoch", meta->merges_per_epoch, o->merges_per_epoch);
     differ_in_count(&all, "threads", meta->threads, o->threads);
     if (meta->ranks != bmf_comm_size(t->comm))
         differ(&all, "%" PRId64 " rank(s) (now %d)", meta->ranks, bmf_comm_size(t->comm));
-    if (meta->learning_rate != o->learning_rate)
+    if (meta->learning_rate != o->learning_rate) {
         t->state.learning_rate = o->learning_rate;
+        t->state.rollbacks = 0;
+    }
     if (all.length > 0 && bmf_comm_rank(t->comm) == 0)
         bmf_log_info("the checkpoint was made with %s", all.text);
+}
+
+/* What every rank has read must be one file: theirs may come from other disks, or from before another run replaced it. The
+ * rank's own status in and out. Collective. */
+static int compare_with_first(bmf_trainer *t, const bmf_model_meta *meta, const char *path, int status, bmf_error *err)
+{
+    struct {
+        bmf_train_state state;
+        int64_t best_epoch;
+        uint64_t fingerprint;
+    } own, first;
+    memset(&own, 0, sizeof own);
+    if (status == BMF_OK) {
+        own.state = t->state;
+        own.best_epoch = meta->best_epoch;
+        own.fingerprint = meta->dataset_fingerprint;
+    }
+    first = own;
+    int64_t failed = status != BMF_OK;
+    bmf_comm_sum_int64(t->comm, &failed, 1);
+    bmf_comm_broadcast(t->comm, &first, (int64_t)sizeof first, 0);
+    if (failed == 0 && memcmp(&own, &first, sizeof own) != 0)
+        return bmf_fail(err, BMF_ERR_IO, "%s: is not the file that rank 0 has read", path);
+    return status;
 }
 
 /* Opens, checks and reads on every rank. Collective. */
@@ -328,7 +362,7 @@ static int go_on_from(bmf_trainer *t, const char *path, bmf_error *err)
     const int64_t first_weight = weights_before(t, &weights);
     int status = bmf_model_file_open(path, &file, err);
     if (status == BMF_OK && !bmf_model_file_state(file))
-        status = bmf_fail(err, BMF_ERR_IO, "%s: was replaced while it was read", path);
+        status = bmf_fail(err, BMF_ERR_INPUT, "%s: is a model but no checkpoint: it has no group /state", path);
     const bmf_model_meta *meta = status == BMF_OK ? bmf_model_file_meta(file) : NULL;
     if (status == BMF_OK)
         status = check_dataset(t, meta, path, err);
@@ -336,8 +370,10 @@ static int go_on_from(bmf_trainer *t, const char *path, bmf_error *err)
         status = check_options(t, meta, path, err);
     if (status == BMF_OK)
         status = read_state(t, file, path, first_weight, weights, err);
-    status = bmf_comm_agree(t->comm, status, err);
+    status = bmf_comm_agree(t->comm, compare_with_first(t, meta, path, status, err), err);
     if (status == BMF_OK) {
+        if (meta->ranks != bmf_comm_size(t->comm) || meta->threads != t->options.threads)
+            bmf_trainer_measure_P(t); /* what did not merge has not measured it */
         fit_window(t, meta);
         take_changes(t, meta);
         bmf_item_copies_restart(&t->copies);
@@ -363,18 +399,20 @@ int bmf_checkpoint_resume(bmf_trainer *t, bmf_error *err)
 {
     const char *path = t->files->checkpoint;
     int64_t from = SOURCE_NONE;
-    char *previous = with_suffix(path, BMF_PREVIOUS_SUFFIX, err);
+    char *target = bmf_atomic_file_target(path, err); /* which the others lie beside */
+    char *previous = target ? with_suffix(target, BMF_PREVIOUS_SUFFIX, err) : NULL;
     int status = previous ? BMF_OK : BMF_ERR_MEMORY;
     if (status == BMF_OK && bmf_comm_rank(t->comm) == 0) {
         source found = SOURCE_NONE;
-        status = choose(path, previous, &found, err);
+        status = choose(target, previous, &found, err);
         from = found;
     }
     status = bmf_comm_agree(t->comm, status, err);
     if (status == BMF_OK)
         bmf_comm_broadcast(t->comm, &from, (int64_t)sizeof from, 0);
     if (status == BMF_OK && from != SOURCE_NONE)
-        status = go_on_from(t, from == SOURCE_LAST ? path : previous, err);
+        status = go_on_from(t, from == SOURCE_LAST ? target : previous, err);
     bmf_free(previous);
+    bmf_free(target);
     return status;
 }

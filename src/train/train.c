@@ -63,7 +63,7 @@ static bool run_window(bmf_trainer *t, const volatile int *stop)
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
     state->squares += sums.squares;
     t->asked = sums;
-    return sums.failed == 0 && isfinite(sums.squares);
+    return sums.failed == 0 && isfinite(sums.squares) && isfinite(sums.P_squares);
 }
 
 /* How the windows of an epoch ended. */

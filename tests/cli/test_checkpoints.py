@@ -1,4 +1,5 @@
 """Checkpoints: what is in them, going on from them, and what cannot be gone on from."""
+import os
 import shutil
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import unittest
 import h5py
 import numpy as np
 
-from command import DIVERGED, INPUT, IO, OK, STOPPED, USAGE, CommandTest, command_line, epoch_lines, run
+from command import BLENDMF, DIVERGED, INPUT, IO, MPIEXEC, OK, STOPPED, USAGE, CommandTest, command_line, epoch_lines, run
 
 QUICK = ["--factors", "5", "--threads", "1", "--patience", "0"]
 
@@ -122,8 +123,12 @@ class Checkpoints(CommandTest):
                          r".*other\.h5 has 60 x 40 and \w+\)$")
         shutil.copy(self.model, self.checkpoint)
         message = self.fail_with(INPUT, *self.args("--resume"), ranks=2)
-        self.assertEqual(message, f"blendmf train: rank 0: {self.checkpoint}: is a model but no checkpoint: it has no group /state; "
-                         f"there is no {self.previous} to fall back to")
+        self.assertEqual(message, f"blendmf train: {self.checkpoint}: is a model but no checkpoint: it has no group /state")
+        shutil.copy(self.data, self.checkpoint)
+        shutil.copy(self.model, self.previous)
+        message = self.fail_with(INPUT, *self.args("--resume"))
+        self.assertEqual(message, f"blendmf train: {self.checkpoint}: is a dataset, a checkpoint is expected")
+        self.assertEqual(self.checkpoint.read_bytes(), self.data.read_bytes())
         message = self.fail_with(USAGE, "train", self.data, "-o", self.model, *QUICK, "--checkpoint", self.model)
         self.assertIn("-o", message)
 
@@ -145,6 +150,39 @@ class Checkpoints(CommandTest):
             result = self.succeed(*self.args("--epochs", 4, "--resume"), ranks=ranks)
             self.assertIn(f"blendmf: warning: {self.checkpoint} is missing: going on from {self.previous}", result.messages())
             self.checkpoint.write_bytes(good)
+
+    def test_ranks_that_see_other_files(self):
+        """As from disks of their own: two epochs here, three there."""
+        line = ["train", self.data, "-o", self.model, *QUICK, "--checkpoint", "c.h5", "--resume", "--epochs"]
+        for folder, epochs in (("a", 2), ("b", 3)):
+            (self.dir / folder).mkdir()
+            self.succeed(*line, epochs, cwd=self.dir / folder)
+        parts = [["-n", "1", "-wdir", str(self.dir / folder), BLENDMF, *map(str, line), "5"] for folder in "ab"]
+        done = subprocess.run(["timeout", "-k", "5", "50", MPIEXEC, *parts[0], ":", *parts[1]], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, IO, done.stderr)
+        self.assertIn("rank 1: ", done.stderr)
+        self.assertIn("c.h5: is not the file that rank 0 has read", done.stderr)
+
+    def test_through_a_link(self):
+        """The files lie beside the one that the link points to."""
+        (self.dir / "store").mkdir()
+        real = self.dir / "store" / "real.h5"
+        self.succeed(*self.args("--epochs", 3, "--checkpoint-every", 1))
+        shutil.move(self.checkpoint, real)
+        self.previous.unlink()
+        self.checkpoint.symlink_to(real)
+        self.succeed(*self.args("--epochs", 4, "--resume"))
+        self.assertTrue(self.checkpoint.is_symlink())
+        self.assertEqual(sorted(path.name for path in real.parent.iterdir()), ["real.h5", "real.h5.previous"])
+        real.write_bytes(real.read_bytes()[:1000])
+        result = self.succeed(*self.args("--epochs", 4, "--resume"))
+        self.assertEqual(self.epochs_of(result), [4])
+        self.assertTrue(self.checkpoint.is_symlink())
+
+    def test_locks_of_hdf5(self):
+        for value in ("TRUE", "FALSE"):
+            self.succeed(*self.args("--epochs", 1), env={**os.environ, "HDF5_USE_FILE_LOCKING": value})
 
     def test_both_damaged(self):
         self.succeed(*self.args("--epochs", 3))

@@ -15,7 +15,8 @@
  * FAULT_ONWARD  if set, all later ones fail too
  * FAULT_CHANCE  instead of FAULT_AT: each call fails with this probability, drawn by FAULT_SEED (default 1) and its number
  * FAULT_ERRNO   name of the error (default ENOMEM for alloc, else EIO), or `short`: a read or write does half of it
- * FAULT_LOG     a file to which "failed KIND [PATH]" is appended for each failure, and "calls N" when the process ends
+ * FAULT_LOG     a file to which "failed KIND WHAT" is appended for each failure (WHAT: a path, or for
+ *               alloc the address in the program, which addr2line makes a line), and "calls N" when the process ends
  *
  * Only a program called blendmf is touched, so that timeout, sh or mpirun may stand in front.
  *
@@ -54,7 +55,7 @@ static const struct {
 static struct plan {
     bool here; /* this process is the one, and the settings have been read */
     bool kind[KINDS];
-    uintptr_t text, text_end; /* of the main program */
+    uintptr_t load, text, text_end; /* of the main program */
     const char *directory, *name, *log;
     uint64_t at, seed;
     bool onward, half;
@@ -83,6 +84,7 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *context)
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         if (part->p_type == PT_LOAD && (part->p_flags & PF_X)) {
+            plan.load = info->dlpi_addr;
             plan.text = info->dlpi_addr + part->p_vaddr;
             plan.text_end = plan.text + part->p_memsz;
         }
@@ -209,7 +211,11 @@ static bool file_fails(enum kind kind, int fd)
 static bool allocation_fails(const void *caller)
 {
     uintptr_t at = (uintptr_t)caller;
-    return plan.here && plan.kind[ALLOC] && at >= plan.text && at < plan.text_end && fails(ALLOC, "");
+    if (!plan.here || !plan.kind[ALLOC] || at < plan.text || at >= plan.text_end)
+        return false;
+    char place[32];
+    snprintf(place, sizeof place, "%#lx", (unsigned long)(at - plan.load));
+    return fails(ALLOC, place);
 }
 
 /* Allocations */
