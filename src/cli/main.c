@@ -1,5 +1,6 @@
 /* blendmf COMMAND ...: reads the command line, starts MPI where it is wanted, runs the command, reports its failure once. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,8 +205,11 @@ int main(int argc, char **argv)
     if (!command)
         return conclude_ranks(NULL, refuse_command(argv[1], &err), &err, NULL, root);
     void *settings = bmf_alloc_zero(1, command->settings_size, "settings", &err);
-    if (!settings)
-        return conclude(command->syntax.command, BMF_ERR_MEMORY, &err, root);
+    if (!settings) { /* this rank alone, as a rule: it tells so itself, and mpirun ends the others */
+        if (!root)
+            bmf_context(&err, "rank %" PRId64, launcher_rank());
+        return conclude(command->syntax.command, BMF_ERR_MEMORY, &err, true);
+    }
     int status = run_command(command, argc, argv, settings, root);
     bmf_free(settings);
     return status;

@@ -21,6 +21,9 @@ struct bmf_comm {
     int64_t cut;
 };
 
+/* Not allocated: a rank that failed to would leave the others waiting, with nobody to tell them. */
+static bmf_comm world;
+
 int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err)
 {
     *out = NULL;
@@ -28,9 +31,7 @@ int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err)
     setenv(IO_COMPONENT, "^ompio", 0);
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         return bmf_fail(err, BMF_ERR_INTERNAL, "MPI could not be started");
-    bmf_comm *comm = bmf_alloc_zero(1, sizeof *comm, "communicator", err);
-    if (!comm)
-        return BMF_ERR_MEMORY;
+    bmf_comm *comm = &world;
     MPI_Comm_dup(MPI_COMM_WORLD, &comm->comm);
     MPI_Comm_rank(comm->comm, &comm->rank);
     MPI_Comm_size(comm->comm, &comm->size);
@@ -62,7 +63,8 @@ void bmf_comm_release(bmf_comm **comm)
     if (!*comm)
         return;
     MPI_Comm_free(&(*comm)->comm);
-    bmf_free(*comm);
+    if (*comm != &world)
+        bmf_free(*comm);
     *comm = NULL;
 }
 
