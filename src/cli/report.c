@@ -158,6 +158,8 @@ int bmf_report_and_write(const char *path, const char *json, const bmf_dataset *
                          bmf_error *err)
 {
     bmf_dataset_report report = bmf_dataset_report_of(dataset);
+    if (report.no_memory)
+        return bmf_fail(err, BMF_ERR_MEMORY, "report: no memory for the check of %" PRId64 " items", report.items);
     bmf_report_print(output, dataset, &report);
     if (!report.totals_consistent)
         return bmf_fail(err, BMF_ERR_INTERNAL, "the splits do not add up to the ratings read; %s is not written", path);

@@ -48,6 +48,7 @@ typedef struct bmf_dataset_report {
     int64_t users, items, features;
     int64_t items_without_content;
     double sparsity;
+    bool no_memory;         /* to count items and to compare pairs: neither was done */
     bool totals_consistent; /* the splits add up to ratings read less duplicates merged; no (user, item) pair twice */
 } bmf_dataset_report;
 

@@ -136,6 +136,7 @@ bmf_dataset_report bmf_dataset_report_of(const bmf_dataset *dataset)
     out.items_without_content = dataset->content.matrix.indptr ? empty_rows(&dataset->content.matrix) : n;
     out.sparsity = m && n ? 1 - (double)out.all.ratings / ((double)m * (double)n) : 1;
     int64_t expected = dataset->import.ratings_read - dataset->import.duplicate_ratings;
+    out.no_memory = !seen || !last;
     out.totals_consistent = seen && last && out.all.ratings == expected && pairs_are_unique(dataset, last);
     bmf_free(seen);
     bmf_free(last);
