@@ -190,8 +190,10 @@ static void sync_directory(const char *path)
 {
     char *directory = NULL;
     const char *name;
-    if (!split_path(path, &directory, &name))
+    if (!split_path(path, &directory, &name)) {
+        bmf_log_warning("%s: its directory could not be synced to disk: %s", path, strerror(ENOMEM));
         return;
+    }
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
         bmf_log_warning("%s: its directory could not be synced to disk: %s", path, strerror(errno));

@@ -75,7 +75,9 @@ int bmf_h5_file_create(bmf_atomic_file *place, bmf_h5_kind kind, int64_t bytes, 
     hid_t creation = creation_properties(), access = bmf_h5_file_access();
     if (creation >= 0 && access >= 0 && bmf_output_driver_set(access, place->fd, &place->failure) >= 0)
         *out = H5Fcreate(place->temporary, H5F_ACC_TRUNC, creation, access);
-    if (*out < 0)
+    if (*out < 0 && place->failure == ENOMEM)
+        status = bmf_fail(err, BMF_ERR_MEMORY, "cannot be created: no memory for its driver");
+    else if (*out < 0)
         status = bmf_h5_fail(err, -1, NULL, "cannot be created");
     bmf_h5_close(&creation);
     bmf_h5_close(&access);

@@ -38,8 +38,11 @@ static H5FD_t *output_open(const char *name, unsigned flags, hid_t access, haddr
     (void)name, (void)flags, (void)largest;
     const output_info *info = H5Pget_driver_info(access);
     output *file = info ? calloc(1, sizeof *file) : NULL;
-    if (!file)
+    if (!file) {
+        if (info)
+            *info->failure = errno;
         return NULL;
+    }
     file->info = *info;
     return &file->public;
 }
