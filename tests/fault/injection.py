@@ -46,6 +46,8 @@ COMMANDS = [
             ["out.h5", "json"]),
     Command("train {data.h5} -o {out.h5} --log-json {log} " + TRAINED, ["out.h5", "json", "log"], streams=["log"],
             ranks=(None, 2, 3)),
+    Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 " + TRAINED,
+            ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2)),
     Command("evaluate {model.h5} {data.h5} --baselines --threads 1 -q --json {json}", ["json"], ranks=(None, 2, 3)),
     Command("info {model.h5} -q --json {json}", ["json"]),
     Command("info {data.h5} -q --json {json}", ["json"]),
@@ -122,9 +124,11 @@ class Run:
 
 def expects_memory(run):
     """What must hold when an allocation has failed."""
+    if run.result.code == OK:
+        return  # a block that only makes it faster, or the name of a directory that is then not synced: checked by wrong()
     if run.result.code != MEMORY:
         yield f"exit code {run.result.code} where {MEMORY} was expected"
-    elif not re.search(r": .+: no memory for [0-9.]+ MiB", run.result.errors()[0]):
+    elif not re.search(r": .*no memory for ", "".join(run.result.errors())):
         yield "the message does not name what could not be allocated"
 
 
