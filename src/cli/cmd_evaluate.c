@@ -8,6 +8,7 @@
 
 typedef struct settings {
     bmf_common common;
+    double stall_timeout; /* seconds; 0: none */
     const char *model, *dataset;
     bmf_evaluate_options evaluate;
 } settings;
@@ -42,6 +43,7 @@ static const bmf_option options[] = {
     BMF_INT("seed", "N", settings, evaluate.seed, 0, INT64_MAX, "seed of the random baseline"),
     BMF_INT("threads", "T", settings, evaluate.threads, 1, BMF_THREADS_MAX, "threads per rank",
             .default_text = BMF_THREADS_DEFAULT),
+    BMF_STALL_OPTION(settings),
     BMF_COMMON_OPTIONS(settings),
     {.name = NULL},
 };
@@ -175,9 +177,12 @@ static int run_evaluate(const bmf_run *run, bmf_error *err)
     bmf_evaluation evaluation;
     if (s->evaluate.threads == 0)
         s->evaluate.threads = bmf_threads_default(bmf_comm_size(run->comm));
+    int status = bmf_run_watch_stalls(run, "evaluate", s->stall_timeout, err);
+    if (status != BMF_OK)
+        return status;
     if (run->root)
         check_paths(s, err);
-    int status = bmf_run_share(run, err);
+    status = bmf_run_share(run, err);
     if (status == BMF_OK)
         status = bmf_evaluate(run->comm, s->model, s->dataset, &s->evaluate, &evaluation, err);
     if (status != BMF_OK)

@@ -20,6 +20,7 @@
 
 typedef struct settings {
     bmf_common common;
+    double stall_timeout; /* seconds; 0: none */
     const char *log, *checkpoint_every;
     bmf_train_files files;
     bmf_train_options train;
@@ -100,6 +101,7 @@ static const bmf_option options[] = {
               "save and stop (exit code 7) once training has taken S seconds, with reading; 0: never"),
     BMF_TEXT("log-json", "FILE", settings, log,
              "write one JSON object per epoch and line to this file, as training goes"),
+    BMF_STALL_OPTION(settings),
     BMF_COMMON_OPTIONS(settings),
     {.name = NULL},
 };
@@ -348,7 +350,9 @@ static int run_train(const bmf_run *run, bmf_error *err)
     if (s->train.threads == 0)
         s->train.threads = bmf_threads_default(ranks);
     spread_regularization(run, &s->train);
-    int status = bmf_train_check(&s->train, err);
+    int status = bmf_run_watch_stalls(run, "train", s->stall_timeout, err);
+    if (status == BMF_OK)
+        status = bmf_train_check(&s->train, err);
     if (status == BMF_OK)
         status = read_interval(s, err);
     if (status == BMF_OK && s->train.io == BMF_IO_COLLECTIVE)

@@ -41,6 +41,15 @@ typedef struct bmf_command {
 /* All ranks take over the report of rank 0, which alone did the work, and return its status. Collective if run->comm. */
 int bmf_run_share(const bmf_run *run, bmf_error *err);
 
+/* The row of --stall-timeout, for settings of type `type` with a double `stall_timeout`. */
+#define BMF_STALL_OPTION(type)                                                                                         \
+    BMF_FLOAT("stall-timeout", "S", type, stall_timeout, 0, 1e9,                                                       \
+              "report a rank by its number and end all (exit code 4) when the others have waited S seconds for it; "   \
+              "longer than any epoch and the writing of the model take; 0: never")
+
+/* Carries out --stall-timeout. Collective. */
+int bmf_run_watch_stalls(const bmf_run *run, const char *command, double seconds, bmf_error *err);
+
 extern const bmf_command bmf_command_import, bmf_command_synth, bmf_command_train, bmf_command_evaluate,
     bmf_command_info;
 

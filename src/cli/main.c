@@ -145,6 +145,17 @@ int bmf_run_share(const bmf_run *run, bmf_error *err)
     return err->status;
 }
 
+static void tell_stall(const char *text, void *command)
+{
+    fprintf(stderr, "blendmf %s: %s\n", (const char *)command, text);
+}
+
+int bmf_run_watch_stalls(const bmf_run *run, const char *command, double seconds, bmf_error *err)
+{
+    return seconds > 0 ? bmf_comm_watch_stalls(run->comm, seconds, tell_stall, (void *)(uintptr_t)command, err)
+                       : BMF_OK;
+}
+
 /* A command whose ranks do not share the work is run by rank 0, and the others wait for what it met. */
 static int run_on_ranks(const bmf_command *command, const bmf_run *run, bmf_error *err)
 {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "comm/handle.h"
 #include "comm/launcher.h"
+#include "comm/stall.h"
 
 #define DEFAULT_CUT ((int64_t)1 << 28) /* elements in one message; MPI 3 counts are ints */
 
@@ -19,6 +20,7 @@ struct bmf_comm {
     MPI_Comm comm;
     int rank, size;
     int64_t cut;
+    bmf_stall *stall; /* NULL: nobody watches, and calls block */
 };
 
 /* Not allocated: a rank that failed to would leave the others waiting, with nobody to tell them. */
@@ -62,6 +64,7 @@ void bmf_comm_release(bmf_comm **comm)
 {
     if (!*comm)
         return;
+    bmf_stall_destroy(&(*comm)->stall);
     MPI_Comm_free(&(*comm)->comm);
     if (*comm != &world)
         bmf_free(*comm);
@@ -125,6 +128,57 @@ void bmf_comm_set_cut(bmf_comm *comm, int64_t elements)
     comm->cut = elements;
 }
 
+int bmf_comm_watch_stalls(bmf_comm *comm, double seconds, bmf_stall_report *report, void *context, bmf_error *err)
+{
+    return comm->size > 1 ? bmf_stall_create(comm, seconds, report, context, &comm->stall, err) : BMF_OK;
+}
+
+/* Calls of MPI, each as it is, or where stalls are watched as the one that returns at once and a wait. */
+
+static void all_reduce(bmf_comm *comm, const void *mine, void *all, int count, MPI_Datatype type, MPI_Op op)
+{
+    MPI_Request request;
+    if (!comm->stall) {
+        MPI_Allreduce(mine, all, count, type, op, comm->comm);
+        return;
+    }
+    MPI_Iallreduce(mine, all, count, type, op, comm->comm, &request);
+    bmf_stall_wait(comm->stall, &request, "a sum over all ranks");
+}
+
+static void broadcast(bmf_comm *comm, void *data, int bytes, int root)
+{
+    MPI_Request request;
+    if (!comm->stall) {
+        MPI_Bcast(data, bytes, MPI_BYTE, root, comm->comm);
+        return;
+    }
+    MPI_Ibcast(data, bytes, MPI_BYTE, root, comm->comm, &request);
+    bmf_stall_wait(comm->stall, &request, "a message to all ranks");
+}
+
+static void send_piece(bmf_comm *comm, const void *data, int bytes, int to)
+{
+    MPI_Request request;
+    if (!comm->stall) {
+        MPI_Send(data, bytes, MPI_BYTE, to, 0, comm->comm);
+        return;
+    }
+    MPI_Isend(data, bytes, MPI_BYTE, to, 0, comm->comm, &request);
+    bmf_stall_wait(comm->stall, &request, "a message to one rank");
+}
+
+static void receive_piece(bmf_comm *comm, void *data, int bytes, int from)
+{
+    MPI_Request request;
+    if (!comm->stall) {
+        MPI_Recv(data, bytes, MPI_BYTE, from, 0, comm->comm, MPI_STATUS_IGNORE);
+        return;
+    }
+    MPI_Irecv(data, bytes, MPI_BYTE, from, 0, comm->comm, &request);
+    bmf_stall_wait(comm->stall, &request, "a message from one rank");
+}
+
 /* The longest piece of `left` elements that one message may carry. */
 static int piece_of(const bmf_comm *comm, int64_t left)
 {
@@ -136,7 +190,7 @@ static void reduce_all(bmf_comm *comm, void *data, int64_t count, int64_t size, 
     char *at = data;
     for (int64_t left = count; left > 0;) {
         int piece = piece_of(comm, left);
-        MPI_Allreduce(MPI_IN_PLACE, at, piece, type, op, comm->comm);
+        all_reduce(comm, MPI_IN_PLACE, at, piece, type, op);
         at += piece * size;
         left -= piece;
     }
@@ -160,7 +214,13 @@ void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count)
 int64_t bmf_comm_sum_before(bmf_comm *comm, int64_t value)
 {
     int64_t sum = 0; /* which rank 0 is not given */
-    MPI_Exscan(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->comm);
+    MPI_Request request;
+    if (comm->stall) {
+        MPI_Iexscan(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->comm, &request);
+        bmf_stall_wait(comm->stall, &request, "a sum over all ranks");
+    } else {
+        MPI_Exscan(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->comm);
+    }
     return comm->rank == 0 ? 0 : sum;
 }
 
@@ -184,7 +244,7 @@ void bmf_comm_broadcast(bmf_comm *comm, void *data, int64_t bytes, int root)
     char *at = data;
     for (int64_t left = bytes; left > 0;) {
         int piece = piece_of(comm, left);
-        MPI_Bcast(at, piece, MPI_BYTE, root, comm->comm);
+        broadcast(comm, at, piece, root);
         at += piece;
         left -= piece;
     }
@@ -195,7 +255,7 @@ void bmf_comm_send(bmf_comm *comm, const void *data, int64_t bytes, int to)
     const char *at = data;
     for (int64_t left = bytes; left > 0;) {
         int piece = piece_of(comm, left);
-        MPI_Send(at, piece, MPI_BYTE, to, 0, comm->comm);
+        send_piece(comm, at, piece, to);
         at += piece;
         left -= piece;
     }
@@ -206,7 +266,7 @@ void bmf_comm_receive(bmf_comm *comm, void *data, int64_t bytes, int from)
     char *at = data;
     for (int64_t left = bytes; left > 0;) {
         int piece = piece_of(comm, left);
-        MPI_Recv(at, piece, MPI_BYTE, from, 0, comm->comm, MPI_STATUS_IGNORE);
+        receive_piece(comm, at, piece, from);
         at += piece;
         left -= piece;
     }
@@ -230,7 +290,13 @@ void bmf_comm_gather(bmf_comm *comm, const void *data, int64_t bytes, void *out,
 
 void bmf_comm_barrier(bmf_comm *comm)
 {
-    MPI_Barrier(comm->comm);
+    MPI_Request request;
+    if (!comm->stall) {
+        MPI_Barrier(comm->comm);
+        return;
+    }
+    MPI_Ibarrier(comm->comm, &request);
+    bmf_stall_wait(comm->stall, &request, "a meeting of all ranks");
 }
 
 int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err)
@@ -238,10 +304,10 @@ int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err)
     /* The lowest failing rank, and whether everybody failed: a failure of all is nobody's in particular. */
     int mine[2] = {status == BMF_OK ? comm->size : comm->rank, status == BMF_OK ? 0 : 1}, first = comm->size,
         failed = 0;
-    MPI_Allreduce(&mine[0], &first, 1, MPI_INT, MPI_MIN, comm->comm);
+    all_reduce(comm, &mine[0], &first, 1, MPI_INT, MPI_MIN);
     if (first == comm->size)
         return BMF_OK;
-    MPI_Allreduce(&mine[1], &failed, 1, MPI_INT, MPI_SUM, comm->comm);
+    all_reduce(comm, &mine[1], &failed, 1, MPI_INT, MPI_SUM);
     bmf_error report = BMF_ERROR_INIT;
     if (comm->rank == first) {
         report.status = status;

@@ -31,6 +31,14 @@ bool bmf_comm_finishes_by_abort(void);
  * says nothing of it. bmf_comm_start chooses another if nobody chose. Local. */
 int bmf_comm_check_file_io(bmf_error *err);
 
+/* Told a sentence about ranks that make no progress, just before all ranks are ended. */
+typedef void bmf_stall_report(const char *text, void *context);
+
+/* From now on a rank that leaves the others waiting for more than `seconds` is found (comm/stall.h): `report` is called on
+ * one of those that wait, and all ranks end with BMF_ERR_IO. Communicators split off, what MPI does inside other libraries,
+ * and the start and the end of MPI are not watched. Does nothing where there is one rank. Collective. */
+int bmf_comm_watch_stalls(bmf_comm *comm, double seconds, bmf_stall_report *report, void *context, bmf_error *err);
+
 /* Ends every rank at once with this exit code; for states that no agreement can reach. Does not return. */
 void bmf_comm_abort(bmf_comm *comm, int exit_code) __attribute__((noreturn));
 

@@ -12,8 +12,9 @@ OPTIONS = {
     "train": ["output", "content", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
               "bias-regularization", "content-regularization", "content-weight", "init-std", "clip", "patience", "threads",
               "merge", "merges-per-epoch", "exact-train-loss", "io", "seed", "checkpoint", "checkpoint-every", "resume",
-              "max-seconds", "log-json", "json", "quiet", "help"],
-    "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "json", "quiet", "help"],
+              "max-seconds", "log-json", "stall-timeout", "json", "quiet", "help"],
+    "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "stall-timeout",
+                 "json", "quiet", "help"],
     "info": ["json", "quiet", "help"],
 }
 

@@ -14,7 +14,8 @@
  * FAULT_AT      the number of the call that fails, from 1 (default 0: none)
  * FAULT_ONWARD  if set, all later ones fail too
  * FAULT_CHANCE  instead of FAULT_AT: each call fails with this probability, drawn by FAULT_SEED (default 1) and its number
- * FAULT_ERRNO   name of the error (default ENOMEM for alloc, else EIO), or `short`: a read or write does half of it
+ * FAULT_ERRNO   name of the error (default ENOMEM for alloc, else EIO), or `short`: a read or write does half of it, or
+ *               `stop`: the process stops, as by SIGSTOP, and does the call once it is continued
  * FAULT_LOG     a file to which "failed KIND WHAT" is appended for each failure (WHAT: a path, or for
  *               alloc the address in the program, which addr2line makes a line), and "calls N" when the process ends
  *
@@ -27,6 +28,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -58,7 +60,7 @@ static struct plan {
     uintptr_t load, text, text_end; /* of the main program */
     const char *directory, *name, *log;
     uint64_t at, seed;
-    bool onward, half;
+    bool onward, half, stop;
     double chance;
     int error; /* 0: by kind */
 } plan;
@@ -101,10 +103,11 @@ static const char *setting(const char *name, const char *otherwise)
 static void read_error(const char *name)
 {
     plan.half = strcmp(name, "short") == 0;
+    plan.stop = strcmp(name, "stop") == 0;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (strcmp(errors[i].name, name) == 0)
             plan.error = errors[i].number;
-    if (*name && !plan.half && plan.error == 0)
+    if (*name && !plan.half && !plan.stop && plan.error == 0)
         abort(); /* a test that means nothing */
 }
 
@@ -167,6 +170,10 @@ static bool fails(enum kind kind, const char *path)
     char line[PATH_MAX + 32];
     snprintf(line, sizeof line, "failed %s %s\n", kind_name[kind], path);
     tell(line);
+    if (plan.stop) {
+        raise(SIGSTOP);
+        return false;
+    }
     errno = plan.error ? plan.error : kind == ALLOC ? ENOMEM : EIO;
     return true;
 }

@@ -27,8 +27,9 @@ class Command:
     """A command line of the table. {name} in it are files of the run's own directory; `outputs` are those it makes, and
     `streams` those of them that are written as it goes and cannot be taken back."""
 
-    def __init__(self, line, outputs, streams=(), ranks=(None,)):
-        self.words, self.outputs, self.streams, self.ranks = line.split(), outputs, streams, ranks
+    def __init__(self, line, outputs, streams=(), ranks=(None,), kept=()):
+        """kept: files that older outputs may be found under afterwards."""
+        self.words, self.outputs, self.streams, self.ranks, self.kept = line.split(), outputs, streams, ranks, kept
 
     def __str__(self):
         return " ".join(self.words[:2] if self.words[1] == "--csv" else self.words[:1])
@@ -47,7 +48,7 @@ COMMANDS = [
     Command("train {data.h5} -o {out.h5} --log-json {log} " + TRAINED, ["out.h5", "json", "log"], streams=["log"],
             ranks=(None, 2, 3)),
     Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 " + TRAINED,
-            ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2)),
+            ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2), kept=["checkpoint.h5.previous"]),
     Command("evaluate {model.h5} {data.h5} --baselines --threads 1 -q --json {json}", ["json"], ranks=(None, 2, 3)),
     Command("info {model.h5} -q --json {json}", ["json"]),
     Command("info {data.h5} -q --json {json}", ["json"]),
@@ -98,7 +99,7 @@ class Run:
         told = log.read_text() if log.exists() else ""
         self.failed = [tuple(words.split(" ", 1)) for words in re.findall(r"(?m)^failed (.*)$", told)]
         self.calls = max((int(number) for number in re.findall(r"(?m)^calls (\d+)$", told)), default=0)
-        self.left_over = sorted(set(self.listing()) - set(before))
+        self.left_over = sorted(set(self.listing()) - set(before) - set(self.command.kept))
         self.missing = sorted(set(before) - set(self.listing()))
         return self
 
@@ -111,14 +112,14 @@ class Run:
             yield f"exit code {code} with {len(errors)} messages"
         if code != OK and not self.failed:
             yield "ended with a failure though no call failed"
-        for name in self.command.outputs:
+        for name in [*self.command.outputs, *self.command.kept]:
             path = self.folder / name
             if not path.exists() or name in self.command.streams and code != OK:
                 continue
             older = path.read_bytes() == OLDER
             if not older and whole(path):
                 yield f"{name}: {whole(path)}"
-            if older and code == OK:
+            if older and code == OK and name in self.command.outputs:
                 yield f"{name} was not written"
 
 

@@ -132,6 +132,14 @@ static void test_launcher(void **state)
     assert_all(strstr(err.text, "srun --mpi=pmix") != NULL);
 }
 
+#ifdef WATCHED
+static void no_stall(const char *text, void *context)
+{
+    (void)context;
+    fail_msg("%s", text);
+}
+#endif
+
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +152,10 @@ static int run(void)
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_launcher),
     };
+#ifdef WATCHED /* the same, where every wait is a polling one */
+    bmf_error err = BMF_ERROR_INIT;
+    assert_all(bmf_comm_watch_stalls(world, 60, no_stall, NULL, &err) == BMF_OK);
+#endif
     return cmocka_run_group_tests_name("comm", tests, NULL, NULL);
 }
 
