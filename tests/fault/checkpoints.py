@@ -11,7 +11,6 @@ import numpy as np
 from command import CommandTest, Result, command_line, run
 
 TIMES = {"seconds", "updates_per_second", "merge_share"}  # and those that begin with phase; of /history
-QUIET_START = ["--threads", "1"]
 
 
 def contents(path):
@@ -124,10 +123,13 @@ class CheckpointTest(CommandTest):
         self.previous = self.dir / "ck.h5.previous"
         self.scratch = self.dir / "mpi"
         self.scratch.mkdir()
-        before = {name: os.environ.get(name) for name in ("TMPDIR", "OMPI_MCA_btl_vader_backing_directory")}
-        self.addCleanup(self.restore, before)
-        for name in before:
-            os.environ[name] = str(self.scratch)
+        settings = {
+            "TMPDIR": str(self.scratch),
+            "OMPI_MCA_btl_vader_backing_directory": str(self.scratch),
+            "OMPI_MCA_odls_base_sigkill_timeout": "0",  # seconds from TERM to KILL for ranks whose fellows died
+        }
+        self.addCleanup(self.restore, {name: os.environ.get(name) for name in settings})
+        os.environ.update(settings)
 
     def restore(self, before):
         for name, value in before.items():

@@ -9,11 +9,12 @@ import signal
 import time
 import unittest
 
-from checkpoints import CheckpointTest, differences, epoch_of, is_alive, wait_until
+from checkpoints import CheckpointTest, contents, differences, epoch_of, is_alive, wait_until
 
 KILLS = int(os.environ.get("BLENDMF_KILLS", "50"))
 SEED = int(os.environ.get("BLENDMF_KILLS_SEED", "1"))
-EPOCHS = 250
+EPOCHS = 100
+MPIRUN = 3  # seconds in which mpirun notices that its ranks are dead; it is known to hang
 ORPHANS = 20  # seconds for ranks without an mpirun to notice
 LOST = 2  # seconds that a kill may cost, besides starting and one interval
 WHO = ["one rank", "all ranks", "mpirun"]
@@ -42,7 +43,9 @@ class Kills(CheckpointTest):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        process.finish()
+        if not wait_until(lambda: process.popen.poll() is not None, MPIRUN):
+            self.hangs += 1
+            process.end()
         self.assertTrue(wait_until(lambda: not any(map(is_alive, ranks)), ORPHANS), f"ranks outlive {who}")
 
     def left_overs(self):
@@ -50,9 +53,10 @@ class Kills(CheckpointTest):
 
     def check_files(self, process):
         """Every checkpoint that has its name is whole, and at most one epoch's work is lost."""
-        for path in (self.checkpoint, self.previous):
-            if path.exists():
-                self.readable(path, self.data)
+        if self.checkpoint.exists():
+            self.readable(self.checkpoint, self.data)
+        if self.previous.exists():
+            contents(self.previous)  # its checksums are looked at
         self.assertFalse(self.previous.exists() and not self.checkpoint.exists(), "the last checkpoint is gone")
         epoch = epoch_of(self.checkpoint) if self.checkpoint.exists() else 0
         self.assertGreaterEqual(epoch, self.epoch, "an older checkpoint came back")
@@ -98,8 +102,8 @@ class Kills(CheckpointTest):
         self.startup = self.timed(1)
         self.forget()
         interval = (alone - self.startup) / (EPOCHS - 1)
-        self.piece = 2.5 * (alone - self.startup) / max(KILLS, 5)  # two to three whole runs
-        self.epoch = self.ended = self.spent = 0
+        self.piece = 1.2 * (alone - self.startup) / max(KILLS, 5)  # more than one whole run
+        self.epoch = self.ended = self.spent = self.hangs = 0
         writing = kills = 0
         while kills < KILLS:
             if self.round(WHO[kills % len(WHO)]):
@@ -111,7 +115,7 @@ class Kills(CheckpointTest):
         lost = (self.spent - self.ended * alone) / kills
         print(f"{kills} kills, {writing} while a checkpoint was written; {self.ended} runs of {alone:.1f} s took "
               f"{self.spent:.1f} s: {lost:.2f} s a kill, where a start is {self.startup:.2f} s and an interval "
-              f"{interval:.3f} s")
+              f"{interval:.3f} s; mpirun hung {self.hangs} times")
         self.assertGreater(writing, kills / 10)
         self.assertLessEqual(lost, self.startup + interval + LOST)
 
