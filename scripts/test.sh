@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh
-# Builds blendmf and runs every test: all of them on the optimised build, then the unit tests under AddressSanitizer and
-# UndefinedBehaviorSanitizer. Installs the packages it lacks. Build trees: build/release and build/asan.
+# Builds blendmf and runs every test: all of them on the optimised build, then those of label unit, mpi and cli under
+# AddressSanitizer and UndefinedBehaviorSanitizer. Installs the packages it lacks. Build trees: build/release and build/asan.
 # BLENDMF_REFERENCE_DATA names a directory with data/ and golden/; tests that need it are skipped without.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -36,8 +36,8 @@ build_tree release -DBMF_WERROR=ON -DBUILD_TESTING=ON
 say "Building the sanitizer tree"
 build_tree asan -DBUILD_TESTING=ON
 
-say "Unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-test_tree "unit tests, sanitizer build (build/asan)" ctest --preset asan --no-tests=error -j2
+say "Tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+test_tree "unit, mpi and cli tests, sanitizer build (build/asan)" ctest --preset asan --no-tests=error -j2
 say "All tests on the optimised build"
 test_tree "all tests, optimised build (build/release)" ctest --preset release --no-tests=error -j2
 

@@ -1,12 +1,15 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define LINE 64
 #define HUGE_PAGE ((size_t)2 << 20)
+
+static _Atomic int64_t live_blocks;
 
 void *bmf_alloc(int64_t count, size_t size, const char *what, bmf_error *err)
 {
@@ -21,6 +24,7 @@ void *bmf_alloc(int64_t count, size_t size, const char *what, bmf_error *err)
         bmf_fail(err, BMF_ERR_MEMORY, "%s: no memory for %.1f MiB", what, (double)bytes / (1 << 20));
         return NULL;
     }
+    atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
     /* advice only: ordinary pages serve as well */
     if (align == HUGE_PAGE)
         (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
@@ -47,7 +51,7 @@ int bmf_grow(void **array, int64_t *capacity, int64_t needed, size_t size, const
         return BMF_ERR_MEMORY;
     if (*array)
         memcpy(block, *array, (size_t)*capacity * size);
-    free(*array);
+    bmf_free(*array);
     *array = block;
     *capacity = wanted;
     return BMF_OK;
@@ -55,7 +59,14 @@ int bmf_grow(void **array, int64_t *capacity, int64_t needed, size_t size, const
 
 void bmf_free(void *block)
 {
+    if (block)
+        atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
     free(block);
+}
+
+int64_t bmf_live_blocks(void)
+{
+    return atomic_load_explicit(&live_blocks, memory_order_relaxed);
 }
 
 char *bmf_copy_string(const char *text, const char *what, bmf_error *err)

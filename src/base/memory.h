@@ -22,6 +22,10 @@ int bmf_grow(void **array, int64_t *capacity, int64_t needed, size_t size, const
 /* Frees a block of bmf_alloc; NULL is fine. */
 void bmf_free(void *block);
 
+/* Blocks that the functions here handed out and bmf_free has not taken back, in the whole process: 0 at the end of every
+ * command and test. Local. */
+int64_t bmf_live_blocks(void);
+
 /* A copy of a string from bmf_alloc. */
 char *bmf_copy_string(const char *text, const char *what, bmf_error *err);
 

@@ -198,6 +198,16 @@ static int run_command(const bmf_command *command, int argc, char **argv, void *
     return conclude_ranks(command->syntax.command, status, &err, run.comm, run.root);
 }
 
+/* Tests ask for it by BLENDMF_CHECK_MEMORY: whatever a command met, it has given its memory back. */
+static int check_memory(int status)
+{
+    int64_t blocks = bmf_live_blocks();
+    if (blocks == 0 || !getenv("BLENDMF_CHECK_MEMORY"))
+        return status;
+    fprintf(stderr, "blendmf: %" PRId64 " blocks of memory were not given back\n", blocks);
+    return BMF_ERR_INTERNAL;
+}
+
 int main(int argc, char **argv)
 {
     bmf_error err = BMF_ERROR_INIT;
@@ -223,5 +233,5 @@ int main(int argc, char **argv)
     }
     int status = run_command(command, argc, argv, settings, root);
     bmf_free(settings);
-    return status;
+    return check_memory(status);
 }

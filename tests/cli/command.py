@@ -11,7 +11,7 @@ from pathlib import Path
 
 BLENDMF = os.environ.get("BLENDMF", "blendmf")
 MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
-LONGEST_RUN = 50  # seconds; no run here takes more than a few
+LONGEST_RUN = 50  # seconds; no run here takes more than a few, sanitized ones included
 
 OK, USAGE, INPUT, IO, MEMORY, DIVERGED, STOPPED = 0, 2, 3, 4, 5, 6, 7
 

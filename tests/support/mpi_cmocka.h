@@ -14,8 +14,6 @@
 #include "base/log.h"
 #include "comm/comm.h"
 
-#define RANK_ALARM_SECONDS 110
-
 static bmf_comm *world;
 
 static inline void assert_on_all_ranks(int holds, const char *expression, const char *file, int line)
