@@ -73,12 +73,26 @@ static const char *class_name(H5T_class_t class)
     }
 }
 
+/* Every bit belongs to the value, in one of the two byte orders. */
+static bool is_plain_number(hid_t stored, H5T_class_t class, size_t size)
+{
+    if (class == H5T_INTEGER)
+        return (size & (size - 1)) == 0 && H5Tget_precision(stored) == 8 * size && H5Tget_offset(stored) == 0;
+    const hid_t known[] = {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_IEEE_F32BE, H5T_IEEE_F64BE};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (H5Tequal(stored, known[i]) > 0)
+            return true;
+    return false;
+}
+
 int bmf_h5_check_type(hid_t stored, bmf_h5_type type, bmf_error *err)
 {
     static const H5T_class_t wanted[] = {H5T_INTEGER, H5T_INTEGER, H5T_INTEGER, H5T_FLOAT, H5T_FLOAT, H5T_STRING};
     H5T_class_t class = H5Tget_class(stored);
     if (class != wanted[type])
         return bmf_fail(err, BMF_ERR_INPUT, "holds %s, %s are expected", class_name(class), class_name(wanted[type]));
+    if (H5Tcommitted(stored) != 0)
+        return bmf_fail(err, BMF_ERR_INPUT, "has a type of its own name, a plain type is expected");
     if (type == BMF_H5_TEXT)
         return H5Tis_variable_str(stored) == 0
                    ? BMF_OK
@@ -86,6 +100,8 @@ int bmf_h5_check_type(hid_t stored, bmf_h5_type type, bmf_error *err)
     size_t size = H5Tget_size(stored);
     if (size < 1 || size > 8)
         return bmf_fail(err, BMF_ERR_INPUT, "holds %s of %zu bytes, at most 8 are expected", class_name(class), size);
+    if (!is_plain_number(stored, class, size))
+        return bmf_fail(err, BMF_ERR_INPUT, "holds %s of an unusual form, plain ones are expected", class_name(class));
     return BMF_OK;
 }
 

@@ -29,8 +29,8 @@ size_t bmf_h5_type_size(bmf_h5_type type);
 /* A new string type of `size` bytes (≥ 1), or a negative number. The caller closes it. */
 hid_t bmf_h5_text_type(size_t size);
 
-/* BMF_OK if a stored type can be read as `type` without guessing: the same class, at most 8 bytes, strings of fixed
- * length. Else BMF_ERR_INPUT naming what was found. */
+/* BMF_OK if a stored type can be read as `type` without guessing: the same class, plain numbers of at most 8 bytes,
+ * strings of fixed length, and no named (committed) type. Else BMF_ERR_INPUT naming what was found. */
 int bmf_h5_check_type(hid_t stored, bmf_h5_type type, bmf_error *err);
 
 /* Starts the library if need be, silences it, and keeps it from loading filters from elsewhere. Before any other use. */

@@ -14,7 +14,9 @@
 
 #define PIECES_A_WRITE 16
 #define LARGEST_CHUNK ((uint64_t)256 << 20) /* of a file made elsewhere */
-#define LARGEST_RATIO 1100                  /* deflate reaches 1032 */
+#define LARGEST_RATIO 1100                  /* deflate, once, reaches 1032 */
+#define FREE_RATIO_BYTES (32 << 20)         /* beyond these, values take at most COMMON_RATIO times what is stored: */
+#define COMMON_RATIO 100                    /* padded titles and features of real data stay below 40 */
 #define LARGEST_TEXT ((size_t)1 << 20)      /* bytes of one string */
 #define LARGEST_EXTENT ((hsize_t)1 << 48)
 
@@ -123,6 +125,31 @@ static int read_type(bmf_h5_array *array, bmf_error *err)
     return status;
 }
 
+/* The filters whose code is part of every HDF5, each once: a second deflate would multiply what a small file expands to,
+ * and others are rarely used and rarely tested. */
+static int check_filters(hid_t id, hid_t list, bool *compressed, bmf_error *err)
+{
+    static const H5Z_filter_t known[] = {H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE, H5Z_FILTER_FLETCHER32};
+    bool seen[3] = {false, false, false};
+    int filters = H5Pget_nfilters(list);
+    if (filters < 0)
+        return bmf_h5_fail(err, id, NULL, "cannot read its filters");
+    for (int i = 0; i < filters; i++) {
+        unsigned flags = 0, config = 0;
+        size_t values = 0, k = 0;
+        H5Z_filter_t filter = H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        while (k < 3 && known[k] != filter)
+            k++;
+        if (k == 3 || seen[k])
+            return bmf_fail(err, BMF_ERR_INPUT,
+                            "has filter number %d%s; shuffle, deflate and fletcher32 are allowed, each once",
+                            (int)filter, k == 3 ? "" : " twice");
+        seen[k] = true;
+    }
+    *compressed = seen[1];
+    return BMF_OK;
+}
+
 /* The data must lie in this file, in chunks that can be held in memory. *compressed: a filter may shrink it. */
 static int check_layout(hid_t id, hid_t list, size_t element, bool *compressed, bmf_error *err)
 {
@@ -139,8 +166,16 @@ static int check_layout(hid_t id, hid_t list, size_t element, bool *compressed, 
         return bmf_h5_fail(err, id, NULL, "cannot read its layout");
     if (chunk[0] > LARGEST_CHUNK || chunk[1] > LARGEST_CHUNK || chunk[0] * chunk[1] > LARGEST_CHUNK / element)
         return bmf_fail(err, BMF_ERR_INPUT, "has chunks above %" PRIu64 " MiB", LARGEST_CHUNK >> 20);
-    *compressed = H5Pget_nfilters(list) > 0;
-    return BMF_OK;
+    return check_filters(id, list, compressed, err);
+}
+
+/* What a caller may allocate for an array of which `stored` bytes are in the file. */
+static double most_bytes(double stored, bool compressed)
+{
+    if (!compressed)
+        return stored;
+    double all = stored * LARGEST_RATIO, common = FREE_RATIO_BYTES + stored * COMMON_RATIO;
+    return all < common ? all : common;
 }
 
 static int check_stored(hid_t id, size_t element, int64_t rows, int64_t columns, bool compressed, bmf_error *err)
@@ -154,7 +189,7 @@ static int check_stored(hid_t id, size_t element, int64_t rows, int64_t columns,
     if (size < stored)
         stored = size;
     double wanted = (double)rows * (double)columns * (double)element;
-    if (wanted <= (double)stored * (compressed ? LARGEST_RATIO : 1))
+    if (wanted <= most_bytes((double)stored, compressed))
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_INPUT,
                     "declares %" PRId64 " x %" PRId64 " elements, but only %" PRIu64 " bytes are stored", rows, columns,

@@ -127,6 +127,28 @@ def raw_file(f):
     f.create_dataset("P", shape=(40, 4), dtype="f4", external=[("/etc/passwd", 0, 640)])
 
 
+def deflate_twice(f):
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((40,))
+    plist.set_deflate(9)
+    plist.set_deflate(9)
+    del f["users/id"]
+    space = h5py.h5s.create_simple((40,))
+    h5py.h5d.create(f["users"].id, b"id", h5py.h5t.STD_I64LE, space, plist).write(space, space, np.arange(40))
+
+
+def named_type(f):
+    f["type"] = np.dtype("i8")
+    replace(f, "users/id", data=np.arange(40), dtype=f["type"])
+
+
+def bits_of_a_byte(f):
+    part = h5py.h5t.STD_I32LE.copy()
+    part.set_precision(20)
+    del f["users/id"]
+    h5py.h5d.create(f["users"].id, b"id", part, h5py.h5s.create_simple((40,)))
+
+
 def set_attribute(path, name, value):
     return lambda f: f[path].attrs.__setitem__(name, value)
 
@@ -223,6 +245,13 @@ HOSTILE = [
     ("numbers-model", virtual, 3, r"/P: keeps its values in another file"),
     ("numbers-model", raw_file, 3, r"/P: keeps its values in another file"),
     ("strings-model", delete("V"), 3, r"/V: the file has no such data set"),
+    ("numbers", lambda f: replace(f, "users/id", data=np.arange(40), chunks=(40,), scaleoffset=0), 3, r"/users/id: has filter number 6; shuffle"),
+    ("numbers", lambda f: replace(f, "users/id", data=np.arange(40), chunks=(40,), compression="lzf"), 3, r"/users/id: has filter number 32000; "),
+    ("numbers", deflate_twice, 3, r"/users/id: has filter number 1 twice"),
+    ("numbers", named_type, 3, r"/users/id: has a type of its own name"),
+    ("numbers", bits_of_a_byte, 3, r"/users/id: holds integers of an unusual form"),
+    ("numbers", lambda f: replace(f, T + "data", data=f[T + "data"][:].astype("f2")), 3, r"data: holds floating-point numbers of an unusual form"),
+    ("numbers", lambda f: replace(f, "users/id", data=np.zeros(6 << 20, "i8"), chunks=(1 << 20,), compression=9), 3, r"/users/id: declares 6291456 x 1 elements"),
     # not hostile: other widths and layouts of the same values
     ("numbers", lambda f: replace(f, T + "data", data=f[T + "data"][:].astype("f8")), 0, r"^$"),
     ("numbers", lambda f: replace(f, T + "indices", data=f[T + "indices"][:].astype(">i8"), compression=4), 0, r"^$"),
