@@ -4,35 +4,21 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
-#include "base/rng.h"
 
 #define FEWEST_SLOTS 64
 #define MOST_MEMBERS INT32_MAX /* indices of users and items are 32-bit */
 
-/* FNV-1a (Fowler, Noll, Vo), mixed so that the low bits are good. */
-static uint64_t hash_text(const char *text, int64_t length)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (int64_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return bmf_rng_mix(hash);
-}
-
-static uint64_t hash_number(int64_t number)
-{
-    return bmf_rng_mix((uint64_t)number);
-}
-
 static uint64_t hash_string_member(const void *set, int64_t i)
 {
     const bmf_strings *member = &((const bmf_string_set *)set)->member;
-    return hash_text(bmf_strings_get(member, i), bmf_strings_length(member, i));
+    return bmf_hash_text(bmf_strings_get(member, i), bmf_strings_length(member, i));
 }
 
 static uint64_t hash_number_member(const void *set, int64_t i)
 {
-    return hash_number(((const bmf_number_set *)set)->member[i]);
+    return bmf_hash_number(((const bmf_number_set *)set)->member[i]);
 }
 
 /* Room for one more member: doubles the slots before they are more than half full. */
@@ -68,7 +54,7 @@ int64_t bmf_string_set_add(bmf_string_set *set, const char *text, int64_t length
 {
     if (make_room(set, hash_string_member, set->member.count, &set->slot, &set->slots, err) != BMF_OK)
         return -1;
-    uint64_t mask = (uint64_t)(set->slots - 1), at = hash_text(text, length) & mask;
+    uint64_t mask = (uint64_t)(set->slots - 1), at = bmf_hash_text(text, length) & mask;
     for (; set->slot[at]; at = (at + 1) & mask)
         if (string_is(&set->member, set->slot[at] - 1, text, length))
             return set->slot[at] - 1;
@@ -89,7 +75,7 @@ int64_t bmf_number_set_add(bmf_number_set *set, int64_t number, bmf_error *err)
 {
     if (make_room(set, hash_number_member, set->count, &set->slot, &set->slots, err) != BMF_OK)
         return -1;
-    uint64_t mask = (uint64_t)(set->slots - 1), at = hash_number(number) & mask;
+    uint64_t mask = (uint64_t)(set->slots - 1), at = bmf_hash_number(number) & mask;
     for (; set->slot[at]; at = (at + 1) & mask)
         if (set->member[set->slot[at] - 1] == number)
             return set->slot[at] - 1;
@@ -105,7 +91,7 @@ int64_t bmf_number_set_find(const bmf_number_set *set, int64_t number)
     if (!set->slots)
         return -1;
     uint64_t mask = (uint64_t)(set->slots - 1);
-    for (uint64_t at = hash_number(number) & mask; set->slot[at]; at = (at + 1) & mask)
+    for (uint64_t at = bmf_hash_number(number) & mask; set->slot[at]; at = (at + 1) & mask)
         if (set->member[set->slot[at] - 1] == number)
             return set->slot[at] - 1;
     return -1;

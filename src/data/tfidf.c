@@ -7,6 +7,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "data/stopwords.h"
 
@@ -115,18 +116,10 @@ static int64_t put_lower(const int32_t *point, int64_t count, int64_t i, char *o
 
 /* Distinct words */
 
-static uint64_t hash_of(const char *text, int64_t length)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    for (int64_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return hash ^ hash >> 32;
-}
-
 /* Slot of the word, or the free one where it belongs. */
 static int64_t find_slot(const corpus *c, const char *text, int64_t length)
 {
-    int64_t at = (int64_t)(hash_of(text, length) & (uint64_t)(c->slots - 1));
+    int64_t at = (int64_t)(bmf_hash_text(text, length) & (uint64_t)(c->slots - 1));
     for (; c->slot[at] >= 0; at = (at + 1) & (c->slots - 1)) {
         int64_t i = c->slot[at];
         if (bmf_strings_length(&c->word, i) == length && !memcmp(bmf_strings_get(&c->word, i), text, (size_t)length))
