@@ -120,6 +120,20 @@ static int write_through(const char *path, const char *text, bmf_error *err)
     return fclose(stream) != 0 && status == BMF_OK ? fail_writing(path, err) : status;
 }
 
+/* 0, or −1 with errno set. */
+static int write_bytes(int fd, const char *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t put = write(fd, bytes + done, size - done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        done += (size_t)put;
+    }
+    return 0;
+}
+
 int bmf_path_write_line(const char *path, const char *text, bmf_error *err)
 {
     struct stat info;
@@ -129,7 +143,7 @@ int bmf_path_write_line(const char *path, const char *text, bmf_error *err)
     int status = bmf_atomic_file_create(&file, path, err);
     if (status != BMF_OK)
         return bmf_context(err, "cannot write %s", path);
-    if (dprintf(file.fd, "%s\n", text) < 0) {
+    if (write_bytes(file.fd, text, strlen(text)) != 0 || write_bytes(file.fd, "\n", 1) != 0) {
         status = fail_writing(path, err);
         bmf_atomic_file_abandon(&file);
         return status;

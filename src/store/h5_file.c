@@ -99,6 +99,20 @@ void bmf_h5_file_discard(bmf_atomic_file *place, hid_t *file)
     bmf_atomic_file_abandon(place);
 }
 
+/* The first bytes of a file; what it does not have is left as it is. False with errno set if it cannot be read. */
+static bool read_start(int fd, unsigned char *start, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read(fd, start + done, size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0;
+        done += (size_t)got;
+    }
+    return true;
+}
+
 /* HDF5's own messages for these cases are long; and it would wait for ever on a pipe. */
 static int check_signature(const char *path, bmf_error *err)
 {
@@ -116,7 +130,7 @@ static int check_signature(const char *path, bmf_error *err)
     if (!S_ISREG(info.st_mode))
         status = bmf_fail(err, BMF_ERR_IO, "%s, a file is expected",
                           S_ISDIR(info.st_mode) ? "is a directory" : "is not a regular file");
-    else if (read(fd, found, sizeof found) < 0)
+    else if (!read_start(fd, found, sizeof found))
         status = bmf_fail(err, BMF_ERR_IO, "cannot be read: %s", strerror(errno));
     else if (memcmp(found, signature, sizeof found) != 0)
         status = bmf_fail(err, BMF_ERR_INPUT, "%s, an HDF5 file is expected",
