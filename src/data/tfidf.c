@@ -432,7 +432,8 @@ static int fill_content(corpus *c, int64_t documents, const int32_t *column, bmf
         out->idf[f] = log((1.0 + (double)documents) / (1.0 + (double)frequency[f])) + 1.0;
     status = bmf_csr_create(&out->matrix, documents, features, entries, "content", err);
     for (int64_t d = 0, at = 0; status == BMF_OK && d < documents; d++) {
-        at = fill_row(c->token + c->start[d], c->start[d + 1] - c->start[d], out->idf, &out->matrix, at);
+        const int32_t *token = c->token ? c->token + c->start[d] : NULL; /* no text has a word */
+        at = fill_row(token, c->start[d + 1] - c->start[d], out->idf, &out->matrix, at);
         out->matrix.indptr[d + 1] = at;
     }
 done:
