@@ -17,6 +17,7 @@
 #include "train/train.h"
 
 #define MIB (1024.0 * 1024.0)
+#define CHECKPOINT_EVERY "60s"
 
 typedef struct settings {
     bmf_common common;
@@ -94,7 +95,7 @@ static const bmf_option options[] = {
              "--resume needs; the one before it is kept as FILE.previous"),
     BMF_TEXT("checkpoint-every", "E|Ss", settings, checkpoint_every,
              "a checkpoint after every E epochs, or once S seconds have passed since the last one, as in 5 or 600s",
-             .default_text = "60s"),
+             .default_text = CHECKPOINT_EVERY),
     BMF_FLAG("resume", settings, files.resume,
              "go on from the checkpoint, on any numbers of ranks and threads; from the start if there is none yet"),
     BMF_FLOAT("max-seconds", "S", settings, train.max_seconds, 0, 1e9,
@@ -282,7 +283,7 @@ static void spread_regularization(const bmf_run *run, bmf_train_options *train)
 static int read_interval(settings *s, bmf_error *err)
 {
     bmf_train_files *files = &s->files;
-    const char *text = s->checkpoint_every ? s->checkpoint_every : "60s";
+    const char *text = s->checkpoint_every ? s->checkpoint_every : CHECKPOINT_EVERY;
     const size_t length = strlen(text);
     const bool seconds = length > 0 && text[length - 1] == 's';
     bool good;

@@ -16,7 +16,7 @@
 #define LARGEST_CHUNK ((uint64_t)256 << 20) /* of a file made elsewhere */
 #define LARGEST_RATIO 1100                  /* deflate, once, reaches 1032 */
 #define FREE_RATIO_BYTES (32 << 20)         /* beyond these, values take at most COMMON_RATIO times what is stored: */
-#define COMMON_RATIO 100                    /* padded titles and features of real data stay below 40 */
+#define COMMON_RATIO 100                    /* padded titles of MovieLens take 6 times, its features 4 */
 #define LARGEST_TEXT ((size_t)1 << 20)      /* bytes of one string */
 #define LARGEST_EXTENT ((hsize_t)1 << 48)
 

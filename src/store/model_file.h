@@ -143,6 +143,8 @@ int bmf_model_file_verify(const char *path, bmf_error *err);
 int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
+
+/* All epochs; of a checkpoint exactly as many as its state says are finished. */
 int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, int64_t *count, bmf_error *err);
 
 /* Rows [first, first + rows) of an array into out, packed. Values that are not finite are BMF_ERR_INPUT. Local. */

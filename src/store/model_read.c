@@ -186,7 +186,11 @@ static int open_history(bmf_model_file *file, hid_t *group, int64_t *count, bmf_
     if (status != BMF_OK)
         return status;
     *count = array.rows;
-    return bmf_h5_array_close(&array, err);
+    if (file->has_state && array.rows != file->state.epoch)
+        status = bmf_fail(err, BMF_ERR_INPUT, "/history: has %" PRId64 " epochs, the state says %" PRId64, array.rows,
+                          file->state.epoch);
+    (void)bmf_h5_array_close(&array, NULL);
+    return status;
 }
 
 static int read_column(hid_t group, const bmf_h5_field *field, int64_t count, uint64_t *column,

@@ -29,13 +29,7 @@ static int verify_history(bmf_model_file *file, bmf_error *err)
     int64_t count = 0;
     int status = bmf_model_file_read_history(file, &history, &count, err);
     bmf_free(history);
-    if (status != BMF_OK)
-        return status;
-    const bmf_train_state *state = bmf_model_file_state(file);
-    if (state && count != state->epoch)
-        return bmf_fail(err, BMF_ERR_INPUT, "/history: has %lld epochs, the state says %lld", (long long)count,
-                        (long long)state->epoch);
-    return BMF_OK;
+    return status;
 }
 
 static int verify_rows(bmf_model_file *file, bmf_role role, bmf_error *err)

@@ -71,8 +71,10 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
     int status = bmf_save_model(t->comm, &save, err);
     t->saved = bmf_clock_seconds();
     t->checkpoint_seconds += t->saved - started;
-    t->checkpoints += status == BMF_OK;
-    t->unsaved = t->unsaved && status != BMF_OK;
+    if (status == BMF_OK) {
+        t->checkpoints++;
+        t->unsaved = false;
+    }
     return status;
 }
 
@@ -133,12 +135,13 @@ static int choose(const char *path, const char *previous, source *from, bmf_erro
     const bool has_previous = access(previous, F_OK) == 0 || errno != ENOENT;
     *from = has_last ? SOURCE_LAST : SOURCE_NONE;
     int status = refuse_other(path, err);
-    if (status == BMF_OK && has_last)
+    if (status != BMF_OK)
+        return status;
+    if (has_last) {
         status = bmf_model_file_verify(path, err);
-    else if (status != BMF_OK)
-        return status;
-    if (status == BMF_ERR_MEMORY || (has_last && status == BMF_OK))
-        return status;
+        if (status == BMF_OK || status == BMF_ERR_MEMORY)
+            return status;
+    }
     if (has_previous)
         return fall_back(path, previous, from, err);
     if (!has_last) {
@@ -249,15 +252,12 @@ _Static_assert(BMF_ROLE_W_SCALE == BMF_ROLE_W + 1 && BMF_ROLE_W_NORM2 == BMF_ROL
 _Static_assert(BMF_ROLE_BEST_W_SCALE == BMF_ROLE_BEST_W + 1 && BMF_ROLE_BEST_W_NORM2 == BMF_ROLE_BEST_W + 2,
                "read one after the other");
 
-/* The epochs that are over, as many as the state says. */
-static int read_history(bmf_trainer *t, bmf_model_file *file, const char *path, bmf_error *err)
+/* The epochs that are over, with room for those to come. */
+static int read_history(bmf_trainer *t, bmf_model_file *file, bmf_error *err)
 {
     bmf_epoch_record *history = NULL;
     int64_t count = 0;
     int status = bmf_model_file_read_history(file, &history, &count, err);
-    if (status == BMF_OK && count != t->state.epoch)
-        status = bmf_fail(err, BMF_ERR_INPUT, "%s: /history: has %" PRId64 " epochs, the state says %" PRId64, path,
-                          count, t->state.epoch);
     if (status == BMF_OK) {
         bmf_free(t->history);
         t->history =
@@ -279,7 +279,7 @@ static int read_state(bmf_trainer *t, bmf_model_file *file, const char *path, in
     if (t->state.weights != weights)
         return bmf_fail(err, BMF_ERR_INPUT, "%s: /state/W has %" PRId64 " entries, %" PRId64 " are expected", path,
                         t->state.weights, weights);
-    int status = read_history(t, file, path, err);
+    int status = read_history(t, file, err);
     if (status == BMF_OK)
         status = bmf_model_read(file, &model_roles, &t->model, err);
     if (status == BMF_OK)

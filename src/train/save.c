@@ -71,13 +71,19 @@ int64_t bmf_save_rows_per_piece(const bmf_save_part *of)
     return rows < 1 ? 1 : rows;
 }
 
+int64_t bmf_save_next_piece(const bmf_save_part *of, int64_t left)
+{
+    const int64_t most = bmf_save_rows_per_piece(of);
+    return left < most ? left : most;
+}
+
 /* Writes `rows` rows of this process, at `first_global` in the file. */
 static int write_own(bmf_model_writer *writer, const bmf_save_part *of, int64_t first_global, int64_t rows,
                      char *buffer, bmf_error *err)
 {
     int status = BMF_OK;
     for (int64_t r = 0, piece; r < rows && status == BMF_OK; r += piece) {
-        piece = rows - r < bmf_save_rows_per_piece(of) ? rows - r : bmf_save_rows_per_piece(of);
+        piece = bmf_save_next_piece(of, rows - r);
         bmf_save_pack_rows(of, r, piece, buffer);
         status = bmf_model_writer_rows(writer, of->role, first_global + r, piece, buffer, err);
     }
@@ -90,7 +96,7 @@ static int write_received(bmf_comm *comm, bmf_model_writer *writer, const bmf_sa
                           int64_t first_global, int64_t rows, char *buffer, int status, bmf_error *err)
 {
     for (int64_t r = 0, piece; r < rows; r += piece) {
-        piece = rows - r < bmf_save_rows_per_piece(of) ? rows - r : bmf_save_rows_per_piece(of);
+        piece = bmf_save_next_piece(of, rows - r);
         bmf_comm_receive(comm, buffer, piece * of->width, from);
         if (status == BMF_OK)
             status = bmf_model_writer_rows(writer, of->role, first_global + r, piece, buffer, err);
@@ -101,7 +107,7 @@ static int write_received(bmf_comm *comm, bmf_model_writer *writer, const bmf_sa
 static void send_rows(bmf_comm *comm, const bmf_save_part *of, int64_t rows, char *buffer)
 {
     for (int64_t r = 0, piece; r < rows; r += piece) {
-        piece = rows - r < bmf_save_rows_per_piece(of) ? rows - r : bmf_save_rows_per_piece(of);
+        piece = bmf_save_next_piece(of, rows - r);
         bmf_save_pack_rows(of, r, piece, buffer);
         bmf_comm_send(comm, buffer, piece * of->width, 0);
     }

@@ -13,7 +13,7 @@ static int write_rows(bmf_comm *comm, bmf_parallel_file *file, const bmf_save_pa
     int status = BMF_OK;
     bmf_comm_max_double(comm, &rounds, 1);
     for (int64_t round = 0, done = 0; round < (int64_t)rounds && status == BMF_OK; round++) {
-        int64_t piece = rows - done < most ? rows - done : most;
+        int64_t piece = bmf_save_next_piece(of, rows - done);
         bmf_save_pack_rows(of, first + done, piece, buffer);
         status = bmf_parallel_file_rows(file, bmf_role_name(of->role), first_global + done, piece, buffer, err);
         done += piece;

@@ -30,8 +30,9 @@ bmf_save_parts bmf_save_list(const bmf_save *save);
 /* Rows [first, first + rows) of what this rank holds, packed. */
 void bmf_save_pack_rows(const bmf_save_part *of, int64_t first, int64_t rows, char *to);
 
-/* How many rows go into BMF_PIECE_BYTES, at least one. */
+/* How many rows go into BMF_PIECE_BYTES, at least one; and the next piece of `left` rows. */
 int64_t bmf_save_rows_per_piece(const bmf_save_part *of);
+int64_t bmf_save_next_piece(const bmf_save_part *of, int64_t left);
 
 /* The weights of users from `first` on as the file has them, as many as fit into the piece. */
 void bmf_save_pack_weights(const bmf_model *model, int64_t first, bmf_csr *piece);

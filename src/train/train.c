@@ -181,19 +181,20 @@ static void enter_epoch(bmf_trainer *t, const bmf_epoch_record *record)
 }
 
 /* One epoch, or what is left of it. Collective. */
-static int run_epoch(bmf_trainer *t, const bmf_train_observer *observer, const volatile int *stop, ending *how,
-                     double *seconds, bmf_error *err)
+static int run_epoch(bmf_trainer *t, const bmf_train_observer *observer, const volatile int *stop, double *seconds,
+                     bmf_error *err)
 {
+    ending how;
     bmf_epoch_record record = {.train_rmse = NAN};
     const double windows = (double)t->options.merges_per_epoch;
     const double share = (windows - (double)t->state.window) / windows;
     bmf_stopwatch_start(&t->watch);
-    int status = run_windows(t, stop, how, err);
-    if (status != BMF_OK || *how == ASKED_TO_STOP)
+    int status = run_windows(t, stop, &how, err);
+    if (status != BMF_OK || how == ASKED_TO_STOP)
         return status;
-    if (*how == EPOCH_IS_OVER)
+    if (how == EPOCH_IS_OVER)
         measure_epoch(t, &record);
-    if (*how == NOT_FINITE || bmf_has_diverged(t, &record))
+    if (how == NOT_FINITE || bmf_has_diverged(t, &record))
         return recover(t, &record, err);
     const bool best = bmf_is_best(t, &record);
     if (best)
@@ -213,9 +214,8 @@ static int run_epochs(bmf_trainer *t, const bmf_train_observer *observer, const 
 {
     int status = BMF_OK;
     while (status == BMF_OK && !is_over(t, &result->stopped)) {
-        ending how;
         const int64_t before = t->state.epoch;
-        status = run_epoch(t, observer, stop, &how, &result->seconds, err);
+        status = run_epoch(t, observer, stop, &result->seconds, err);
         if (status == BMF_OK && is_asked_to_stop(t) && !is_over(t, &result->stopped)) {
             result->stopped = t->asked.signals > 0 ? BMF_STOP_SIGNAL : BMF_STOP_TIME;
             break;
