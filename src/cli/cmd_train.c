@@ -199,7 +199,7 @@ static int check_paths(const settings *s, bmf_error *err)
         {"DATA.h5", s->files.dataset, BMF_PATH_INPUT},
         {"-o", s->files.model, BMF_PATH_FILE},
         {"--checkpoint", s->files.checkpoint, BMF_PATH_FILE},
-        {"--checkpoint, for the one before", s->files.checkpoint ? previous : NULL, BMF_PATH_FILE},
+        {"--checkpoint, for the one before", s->files.checkpoint ? previous : NULL, BMF_PATH_OLDER},
         {"--json", s->common.json, BMF_PATH_STREAM},
         {"--log-json", s->log, BMF_PATH_STREAM},
     };

@@ -90,9 +90,10 @@ int bmf_path_check_outputs(const bmf_path_use *use, int count, bmf_error *err)
     int status = BMF_OK;
     for (int i = 0; i < count; i++)
         for (int j = 0; j < i && status == BMF_OK; j++)
-            status = check_pair(&use[j], &use[i], err);
+            if (use[i].role != BMF_PATH_OLDER || j != i - 1)
+                status = check_pair(&use[j], &use[i], err);
     for (int i = 0; i < count && status == BMF_OK; i++) {
-        bool checked = use[i].role == BMF_PATH_FILE || use[i].role == BMF_PATH_STREAM;
+        bool checked = use[i].role != BMF_PATH_INPUT && use[i].role != BMF_PATH_MADE;
         if (use[i].path && checked && !is_stdout(&use[i]))
             status = check_output(use[i].path, use[i].role == BMF_PATH_STREAM, err);
     }

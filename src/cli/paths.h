@@ -11,7 +11,9 @@ typedef enum bmf_path_role {
     BMF_PATH_INPUT,  /* read, and never to be replaced */
     BMF_PATH_FILE,   /* a regular file, replaced atomically */
     BMF_PATH_STREAM, /* the same, but devices, pipes and "-" for stdout will do */
-    BMF_PATH_MADE    /* written by a module that looks itself whether it can be */
+    BMF_PATH_MADE,   /* written by a module that looks itself whether it can be */
+    BMF_PATH_OLDER /* where the file of the row before is kept when it is replaced. A process killed in between leaves both
+                        names to one file, which is no fault. */
 } bmf_path_role;
 
 /* A path of a command line; strings are borrowed. */

@@ -151,6 +151,14 @@ class Checkpoints(CommandTest):
             self.assertIn(f"blendmf: warning: {self.checkpoint} is missing: going on from {self.previous}", result.messages())
             self.checkpoint.write_bytes(good)
 
+    def test_killed_while_the_older_one_was_kept(self):
+        """Both names lead to one file then, which is whole."""
+        self.succeed(*self.args("--epochs", 2))
+        os.link(self.checkpoint, self.previous)
+        result = self.succeed(*self.args("--epochs", 4, "--resume"), ranks=2)
+        self.assertEqual(self.epochs_of(result), [3, 4])
+        self.assertEqual([self.json_of("info", path)["state"]["epoch"] for path in (self.checkpoint, self.previous)], [4, 2])
+
     def test_ranks_that_see_other_files(self):
         """As from disks of their own: two epochs here, three there."""
         line = ["train", self.data, "-o", self.model, *QUICK, "--checkpoint", "c.h5", "--resume", "--epochs"]
