@@ -27,10 +27,14 @@ typedef struct settings {
     bmf_train_options train;
 } settings;
 
-/* What can be trained; embed cannot. */
 static const char *content_word(int index)
 {
-    return index <= BMF_CONTENT_CONCAT ? bmf_content_mode_name((bmf_content_mode)index) : NULL;
+    return index <= BMF_CONTENT_EMBED ? bmf_content_mode_name((bmf_content_mode)index) : NULL;
+}
+
+static const char *updates_word(int index)
+{
+    return index < BMF_UPDATES ? bmf_content_updates_name((bmf_content_updates)index) : NULL;
 }
 
 static const char *merge_word(int index)
@@ -54,7 +58,12 @@ static const bmf_option options[] = {
     BMF_TEXT("output", "MODEL.h5", settings, files.model, "model to write: the best epoch, not the last", .letter = 'o',
              .required = true),
     BMF_CHOICE("content", settings, train.content, content_word,
-               "how content enters: not at all, or one weight per user and feature"),
+               "how content enters: not at all, one weight per user and feature, or factors of each feature, which its "
+               "items share"),
+    BMF_CHOICE(
+        "content-updates", settings, train.content_updates, updates_word,
+        "when the factors of features move (embed): at each merge, or at every rating, which is the slow form for "
+        "comparison, on one thread of one process"),
     BMF_INT("factors", "K", settings, train.factors, 1, 4096, "latent factors of a user and an item"),
     BMF_INT("epochs", "E", settings, train.epochs, 1, 1000000, "most epochs to run"),
     BMF_FLOAT("learning-rate", "ETA", settings, train.learning_rate, 0, 10, "step length of SGD", .above_low = true),

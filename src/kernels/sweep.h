@@ -5,6 +5,9 @@
  *     e    = r − (mean + b_u + b_i + P_u·Q_i [+ W_u·x_i])
  *     b_u += η(e − λ_b b_u)      P_u += η(e Q_i − λ P_u)      [W_u += η(e x_i − λ_c W_u)]
  *     b_i += η(e − λ_b b_i)      Q_i += η(e P_u − λ Q_i)
+ * Where features have factors V_f and biases β_f (the plain kernel alone does that), Q_i and b_i are Q_i + Vᵀx_i and b_i + β·x_i
+ * in the prediction and in the step of P_u, and
+ *     V_f += η(e x_if P_u − λ_c V_f)    β_f += η(e x_if − λ_c β_f)    for the features of i
  *
  * W_u is kept as W_scale[u] times the stored row, so that the decay of the whole row is one multiplication and a step costs
  * the non-zeros of x_i, exactly (the scaled representation of Pegasos, Shalev-Shwartz et al. 2007, section 2.3). */
@@ -27,7 +30,8 @@ typedef struct bmf_sweep {
     float *P, *user_bias;            /* (m, stride), (m) */
     float *Q, *item_bias;            /* (n, stride), (n) */
     const bmf_content_rows *content; /* rows x_i of the items, already weighted; NULL for the plain model */
-    const bmf_content_slots *slots;  /* of the ratings */
+    float *V, *feature_bias;         /* (F, stride), (F); NULL unless features learn at every rating */
+    const bmf_content_slots *slots;  /* of the ratings; NULL with V, which needs none */
     const int64_t *W_indptr;         /* (m + 1) where the stored rows begin */
     float *W;                        /* (W_indptr[m]) stored rows; the last of a row stays 0 */
     double *W_scale, *W_norm2;       /* (m): W_u = W_scale[u] · W[u]; W_norm2[u] = ‖W[u]‖² of the stored row */

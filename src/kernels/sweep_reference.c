@@ -31,6 +31,19 @@ static int64_t list_slots(const bmf_sweep *s, int32_t user, int64_t entry, int32
     return count;
 }
 
+static void visit_embedded(void *context, int32_t user, int64_t entry)
+{
+    reference *ref = context;
+    const bmf_sweep *s = ref->sweep;
+    const int32_t item = s->item[entry];
+    const bmf_content_rows *x = s->content;
+    float e = bmf_sgd_embed_step_float(&ref->rates, s->value[entry], s->mean, s->stride, s->P + user * s->stride,
+                                       s->Q + item * s->stride, &s->user_bias[user], &s->item_bias[item], s->stride,
+                                       s->V, s->feature_bias, bmf_content_entries(x, item),
+                                       x->feature + x->indptr[item], x->value + x->indptr[item]);
+    ref->squares += (double)e * (double)e;
+}
+
 static void visit_rating(void *context, int32_t user, int64_t entry)
 {
     reference *ref = context;
@@ -70,6 +83,10 @@ static void renew_norms(const bmf_sweep *s, const int32_t *user, int64_t count)
 static void run_reference(reference *ref, const int32_t *user, int64_t count, int lanes)
 {
     const bmf_sweep *sweep = ref->sweep;
+    if (sweep->V) {
+        bmf_sweep_visit(sweep, user, count, lanes, visit_embedded, ref);
+        return;
+    }
     if (sweep->content)
         fold_scales(sweep, user, count);
     bmf_sweep_visit(sweep, user, count, lanes, visit_rating, ref);

@@ -56,6 +56,10 @@ void bmf_model_clear(bmf_model *model)
     bmf_free(model->Q);
     bmf_free(model->user_bias);
     bmf_free(model->item_bias);
+    bmf_free(model->own_Q);
+    bmf_free(model->own_bias);
+    bmf_free(model->V);
+    bmf_free(model->feature_bias);
     bmf_free(model->W);
     bmf_free(model->W_scale);
     bmf_free(model->W_norm2);
@@ -63,6 +67,56 @@ void bmf_model_clear(bmf_model *model)
         bmf_content_pattern_clear(model->own_pattern);
     bmf_free(model->own_pattern);
     *model = (bmf_model){0};
+}
+
+int bmf_model_add_features(bmf_model *model, int64_t features, bmf_error *err)
+{
+    const int64_t stride = model->stride;
+    float *own_Q = bmf_alloc_zero(model->items * stride, sizeof(float), "items' own factors", err);
+    float *own_bias = bmf_alloc_zero(model->items, sizeof(float), "items' own biases", err);
+    float *V = bmf_alloc_zero(features * stride, sizeof(float), "feature factors", err);
+    float *feature_bias = bmf_alloc_zero(features, sizeof(float), "feature biases", err);
+    if (!own_Q || !own_bias || !V || !feature_bias) {
+        bmf_free(own_Q);
+        bmf_free(own_bias);
+        bmf_free(V);
+        bmf_free(feature_bias);
+        return BMF_ERR_MEMORY;
+    }
+    model->content = BMF_CONTENT_EMBED;
+    model->features = features;
+    model->own_Q = own_Q;
+    model->own_bias = own_bias;
+    model->V = V;
+    model->feature_bias = feature_bias;
+    return BMF_OK;
+}
+
+float bmf_model_add_embedding(const bmf_model *model, const bmf_csr *content, int64_t i, float *to)
+{
+    const int64_t stride = model->stride;
+    float bias = 0;
+    for (int64_t j = content->indptr[i]; j < content->indptr[i + 1]; j++) {
+        const float x = content->data[j], *V = model->V + content->indices[j] * stride;
+        bias += x * model->feature_bias[content->indices[j]];
+        for (int64_t f = 0; f < stride; f++)
+            to[f] += x * V[f];
+    }
+    return bias;
+}
+
+void bmf_model_blend(bmf_model *model, const bmf_csr *content, int threads)
+{
+    const int64_t stride = model->stride;
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    for (int64_t i = 0; i < model->items; i++) {
+        float *Q = model->Q + i * stride;
+        const float *own = model->own_Q + i * stride;
+        memset(Q, 0, (size_t)stride * sizeof *Q);
+        model->item_bias[i] = model->own_bias[i] + bmf_model_add_embedding(model, content, i, Q);
+        for (int64_t f = 0; f < stride; f++)
+            Q[f] += own[f];
+    }
 }
 
 static double norm2_of(const float *row, int64_t count)
@@ -85,8 +139,15 @@ void bmf_model_init(bmf_model *model, uint64_t seed, double init_std)
     int64_t k = model->factors;
     init_rows(model->P, model->first_user, model->users, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_P),
               init_std);
-    init_rows(model->Q, 0, model->items, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_Q), init_std);
     memset(model->user_bias, 0, (size_t)model->users * sizeof(float));
+    if (model->V) {
+        init_rows(model->V, 0, model->features, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_V), init_std);
+        memset(model->own_Q, 0, (size_t)(model->items * model->stride) * sizeof(float));
+        memset(model->own_bias, 0, (size_t)model->items * sizeof(float));
+        memset(model->feature_bias, 0, (size_t)model->features * sizeof(float));
+        return;
+    }
+    init_rows(model->Q, 0, model->items, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_Q), init_std);
     memset(model->item_bias, 0, (size_t)model->items * sizeof(float));
     if (!model->W)
         return;
@@ -289,35 +350,70 @@ static int create_for(bmf_model_file *file, int64_t first, int64_t last, bmf_mod
     return status;
 }
 
+const bmf_model_roles bmf_model_roles_now = {
+    BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS, BMF_ROLE_V, BMF_ROLE_FEATURE_BIAS,
+};
+const bmf_model_roles bmf_model_roles_best = {
+    BMF_ROLE_BEST_P,         BMF_ROLE_BEST_Q, BMF_ROLE_BEST_USER_BIAS,
+    BMF_ROLE_BEST_ITEM_BIAS, BMF_ROLE_BEST_V, BMF_ROLE_BEST_FEATURE_BIAS,
+};
+
 int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model *model, bmf_error *err)
 {
-    const int64_t first = model->first_user, m = model->users, n = model->items;
-    int status = bmf_model_file_read_rows(file, roles->P, first, m, model->P, err);
+    const int64_t first = model->first_user, m = model->users, n = model->items, F = model->features;
+    const struct {
+        bmf_role role;
+        int64_t first, rows;
+        float *to;
+        bool matrix;
+    } part[] = {
+        {roles->P, first, m, model->P, true},
+        {roles->Q, 0, n, model->V ? model->own_Q : model->Q, true},
+        {roles->user_bias, first, m, model->user_bias, false},
+        {roles->item_bias, 0, n, model->V ? model->own_bias : model->item_bias, false},
+        {roles->V, 0, F, model->V, true},
+        {roles->feature_bias, 0, F, model->feature_bias, false},
+    };
+    int status = BMF_OK;
+    for (size_t p = 0; p < sizeof part / sizeof *part && status == BMF_OK; p++) {
+        if (!part[p].to)
+            continue;
+        status = bmf_model_file_read_rows(file, part[p].role, part[p].first, part[p].rows, part[p].to, err);
+        if (status == BMF_OK && part[p].matrix)
+            spread_rows(part[p].to, part[p].rows, model->factors, model->stride);
+    }
+    return status;
+}
+
+/* What predictions of an embed model use, from its own content. */
+static int blend_from_file(bmf_model_file *file, bmf_model *model, bmf_error *err)
+{
+    bmf_content content = {0};
+    bmf_csr scaled = {0};
+    int status = bmf_model_file_read_content(file, &content, err);
     if (status == BMF_OK)
-        status = bmf_model_file_read_rows(file, roles->Q, 0, n, model->Q, err);
+        status = bmf_content_scaled(&content.matrix, bmf_model_file_meta(file)->content_weight, &scaled, err);
     if (status == BMF_OK)
-        status = bmf_model_file_read_rows(file, roles->user_bias, first, m, model->user_bias, err);
-    if (status == BMF_OK)
-        status = bmf_model_file_read_rows(file, roles->item_bias, 0, n, model->item_bias, err);
-    if (status != BMF_OK)
-        return status;
-    spread_rows(model->P, m, model->factors, model->stride);
-    spread_rows(model->Q, n, model->factors, model->stride);
-    return BMF_OK;
+        bmf_model_blend(model, &scaled, 1);
+    bmf_csr_clear(&scaled);
+    bmf_content_clear(&content);
+    return status;
 }
 
 int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
 {
-    static const bmf_model_roles roles = {BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS};
     const bmf_model_meta *meta = bmf_model_file_meta(file);
+    const bool embeds = meta->content == BMF_CONTENT_EMBED && meta->features > 0;
     *out = (bmf_model){0};
-    if (meta->content == BMF_CONTENT_EMBED)
-        return bmf_fail(err, BMF_ERR_INPUT, "the model has content mode embed; this program reads none and concat");
     int status = create_for(file, first, last, out, err);
-    if (status != BMF_OK)
-        return status;
-    out->global_mean = meta->global_mean;
-    status = bmf_model_read(file, &roles, out, err);
+    if (status == BMF_OK && embeds)
+        status = bmf_model_add_features(out, meta->features, err);
+    if (status == BMF_OK) {
+        out->global_mean = meta->global_mean;
+        status = bmf_model_read(file, &bmf_model_roles_now, out, err);
+    }
+    if (status == BMF_OK && embeds)
+        status = blend_from_file(file, out, err);
     if (status != BMF_OK)
         bmf_model_clear(out);
     return status;

@@ -17,6 +17,9 @@ typedef struct bmf_model {
     float *Q;         /* (items, stride) */
     float *user_bias; /* (users) */
     float *item_bias; /* (items) */
+    /* embed, else NULL. Q and item_bias above are then what predictions use: Q_i = own_Q_i + Vᵀx_i and likewise the bias. */
+    float *own_Q, *own_bias; /* (items, stride), (items): what an item has beside its content */
+    float *V, *feature_bias; /* (features, stride), (features) */
     /* concat, else NULL: */
     const bmf_content_pattern *pattern; /* which weights each user has */
     bmf_content_pattern *own_pattern;   /* the same if the model is from a file and has to free it; else NULL */
@@ -34,8 +37,20 @@ int bmf_model_create(bmf_model *model, int64_t first_user, int64_t users, int64_
                      const bmf_content_pattern *pattern, bmf_error *err);
 void bmf_model_clear(bmf_model *model);
 
-/* P, Q, W from N(0, init_std²), each row a function of (seed, global row) only, that of W of the number of its weights too;
- * biases 0; W_scale 1. */
+/* Makes a plain model one whose features have factors and biases of their own (zeroed). On failure the model is as it was.
+ * Local. */
+int bmf_model_add_features(bmf_model *model, int64_t features, bmf_error *err);
+
+/* Adds Vᵀx_i of content row i to `to` (stride) and returns β·x_i. Pure. */
+float bmf_model_add_embedding(const bmf_model *model, const bmf_csr *content, int64_t i, float *to);
+
+/* Q and the item biases from the items' own parts and those of their features. content: weighted rows (items × F). The same
+ * for any number of threads. Local. */
+void bmf_model_blend(bmf_model *model, const bmf_csr *content, int threads);
+
+/* P, Q, W, V from N(0, init_std²), each row a function of (seed, global row) only, that of W of the number of its weights too;
+ * biases 0; W_scale 1. With V the items' own factors start from 0: all that is known of an item that nobody has rated is its
+ * content. Q and item_bias are then for bmf_model_blend to set. */
 void bmf_model_init(bmf_model *model, uint64_t seed, double init_std);
 
 /* r̂ of local user u (−1: unknown) and item i (−1: unknown), content row x_i = row i of `content` (already weighted; may
@@ -54,10 +69,12 @@ void bmf_model_wipe_weights(const bmf_model *model, int64_t user, float *row);
 /* A content matrix times content_weight, as training and scoring use it. */
 int bmf_content_scaled(const bmf_csr *content, double weight, bmf_csr *out, bmf_error *err);
 
-/* Reads the model's users and all items into the arrays of factors and biases that these roles have in the file. Local. */
+/* Reads the model's users, all items and all features into the arrays of factors and biases that these roles have in the file:
+ * Q and item_bias are the items' own where features have theirs. Local. */
 typedef struct bmf_model_roles {
-    bmf_role P, Q, user_bias, item_bias;
+    bmf_role P, Q, user_bias, item_bias, V, feature_bias;
 } bmf_model_roles;
+extern const bmf_model_roles bmf_model_roles_now, bmf_model_roles_best; /* at the root; in /state/best */
 int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model *model, bmf_error *err);
 
 /* Reads users [first, last) and all items of a model file (clear when done). Local. */

@@ -27,6 +27,8 @@ static const struct {
     [BMF_ROLE_BEST_Q] = {"state/best/Q", 11, BMF_GROUP_BEST, OF_ITEMS, true, BMF_H5_FLOAT32},
     [BMF_ROLE_BEST_USER_BIAS] = {"state/best/user_bias", 11, BMF_GROUP_BEST, OF_USERS, false, BMF_H5_FLOAT32},
     [BMF_ROLE_BEST_ITEM_BIAS] = {"state/best/item_bias", 11, BMF_GROUP_BEST, OF_ITEMS, false, BMF_H5_FLOAT32},
+    [BMF_ROLE_BEST_V] = {"state/best/V", 11, BMF_GROUP_BEST, OF_FEATURES, true, BMF_H5_FLOAT32},
+    [BMF_ROLE_BEST_FEATURE_BIAS] = {"state/best/feature_bias", 11, BMF_GROUP_BEST, OF_FEATURES, false, BMF_H5_FLOAT32},
     [BMF_ROLE_BEST_W] = {"state/best/W", 11, BMF_GROUP_BEST, OF_WEIGHTS, false, BMF_H5_FLOAT32},
     [BMF_ROLE_BEST_W_SCALE] = {"state/best/W_scale", 11, BMF_GROUP_BEST, OF_USERS, false, BMF_H5_FLOAT64},
     [BMF_ROLE_BEST_W_NORM2] = {"state/best/W_norm2", 11, BMF_GROUP_BEST, OF_USERS, false, BMF_H5_FLOAT64},
@@ -68,6 +70,9 @@ static bool is_there(const bmf_model_meta *meta, const bmf_train_state *state, b
     case BMF_ROLE_V:
     case BMF_ROLE_FEATURE_BIAS:
         return meta->content == BMF_CONTENT_EMBED && meta->features > 0;
+    case BMF_ROLE_BEST_V:
+    case BMF_ROLE_BEST_FEATURE_BIAS:
+        return state && state->best && meta->content == BMF_CONTENT_EMBED && meta->features > 0;
     case BMF_ROLE_W:
     case BMF_ROLE_W_SCALE:
     case BMF_ROLE_W_NORM2:
@@ -100,17 +105,12 @@ bmf_extent bmf_role_extent(const bmf_model_meta *meta, const bmf_train_state *st
     }
 
 static const bmf_h5_field fields[] = {
-    STATE(epoch, BMF_H5_INT64),
-    STATE(window, BMF_H5_INT64),
-    STATE(squares, BMF_H5_FLOAT64),
-    STATE(learning_rate, BMF_H5_FLOAT64),
-    STATE(P_mean_square, BMF_H5_FLOAT64),
-    STATE(rollbacks, BMF_H5_INT64),
-    STATE(patience, BMF_H5_INT64),
-    STATE(epochs, BMF_H5_INT64),
-    STATE(exact_train_loss, BMF_H5_INT64),
-    STATE(weights, BMF_H5_INT64),
-    STATE(best, BMF_H5_INT64),
+    STATE(epoch, BMF_H5_INT64),           STATE(window, BMF_H5_INT64),
+    STATE(squares, BMF_H5_FLOAT64),       STATE(learning_rate, BMF_H5_FLOAT64),
+    STATE(P_mean_square, BMF_H5_FLOAT64), STATE(P_curvature, BMF_H5_FLOAT64),
+    STATE(rollbacks, BMF_H5_INT64),       STATE(patience, BMF_H5_INT64),
+    STATE(epochs, BMF_H5_INT64),          STATE(exact_train_loss, BMF_H5_INT64),
+    STATE(weights, BMF_H5_INT64),         STATE(best, BMF_H5_INT64),
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
 
@@ -141,6 +141,8 @@ int bmf_train_state_read(hid_t group, const bmf_model_meta *meta, bmf_train_stat
         return refuse("learning_rate", state->learning_rate, "a number above 0", err);
     if (!isfinite(state->P_mean_square) || state->P_mean_square < 0)
         return refuse("P_mean_square", state->P_mean_square, "a number of at least 0", err);
+    if (!isfinite(state->P_curvature) || state->P_curvature < 0)
+        return refuse("P_curvature", state->P_curvature, "a number of at least 0", err);
     if (state->rollbacks < 0)
         return refuse("rollbacks", (double)state->rollbacks, "0 or more", err);
     if (state->weights < 0)

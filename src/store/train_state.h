@@ -11,6 +11,7 @@ typedef struct bmf_train_state {
     double squares;           /* Σ e² of those windows, over all ranks */
     double learning_rate;     /* η of the steps to come */
     double P_mean_square;     /* mean of the squared entries of P as the last merge found it */
+    double P_curvature;       /* largest eigenvalue of the mean of P_u P_uᵀ as the epoch began; 0 where nobody asks */
     int64_t rollbacks;        /* how often training diverged and went back */
     int64_t patience, epochs; /* options that the attributes of a model do not have */
     int64_t exact_train_loss; /* 0 or 1 */

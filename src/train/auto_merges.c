@@ -2,12 +2,15 @@
 
 #define COPIES_PER_WINDOW 8
 #define MOST_WINDOWS 8
+#define EMBED_WINDOWS 4
 #define STEPS_PER_ROW 8
 #define SHARE 0.04
 
-int64_t bmf_auto_merges(int64_t copies, int64_t items, int64_t ratings)
+int64_t bmf_auto_merges(int64_t copies, int64_t items, int64_t ratings, bool embeds)
 {
     int64_t wanted = (copies + COPIES_PER_WINDOW - 1) / COPIES_PER_WINDOW;
+    if (embeds && wanted < EMBED_WINDOWS)
+        wanted = EMBED_WINDOWS;
     if (wanted > MOST_WINDOWS)
         wanted = MOST_WINDOWS;
     const double affordable = SHARE * (double)ratings / (double)copies / (STEPS_PER_ROW * (double)items);

@@ -21,6 +21,12 @@ static void copy_model(bmf_model *to, const bmf_model *from, int threads)
     copy_floats(to->Q, from->Q, from->items * from->stride, threads);
     copy_floats(to->user_bias, from->user_bias, from->users, threads);
     copy_floats(to->item_bias, from->item_bias, from->items, threads);
+    if (from->V) {
+        copy_floats(to->own_Q, from->own_Q, from->items * from->stride, threads);
+        copy_floats(to->own_bias, from->own_bias, from->items, threads);
+        copy_floats(to->V, from->V, from->features * from->stride, threads);
+        copy_floats(to->feature_bias, from->feature_bias, from->features, threads);
+    }
     if (from->W) {
         copy_floats(to->W, from->W, from->pattern->indptr[from->users], threads);
         memcpy(to->W_scale, from->W_scale, (size_t)from->users * sizeof(double));
@@ -51,7 +57,10 @@ static double start_loss(const bmf_trainer *t)
 {
     const bmf_train_options *o = &t->options;
     double variance = o->init_std * o->init_std;
-    double of_content = t->model.W ? variance * o->content_weight * o->content_weight : 0;
+    const double weight2 = o->content_weight * o->content_weight;
+    double of_content = t->model.W   ? variance * weight2
+                        : t->model.V ? (double)o->factors * variance * variance * weight2
+                                     : 0;
     return t->shard.variance + (double)o->factors * variance * variance + of_content;
 }
 
@@ -69,9 +78,12 @@ static void start_anew(bmf_trainer *t)
     bmf_model *model = &t->model;
     memset(model->P, 0, (size_t)(model->users * model->stride) * sizeof *model->P);
     memset(model->Q, 0, (size_t)(model->items * model->stride) * sizeof *model->Q);
+    if (model->V)
+        memset(model->V, 0, (size_t)(model->features * model->stride) * sizeof *model->V);
     if (model->W)
         memset(model->W, 0, (size_t)model->pattern->indptr[model->users] * sizeof *model->W);
     bmf_model_init(model, t->options.seed, t->options.init_std);
+    bmf_trainer_blend(t);
 }
 
 void bmf_roll_back(bmf_trainer *t, double train_rmse)

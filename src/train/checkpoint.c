@@ -20,10 +20,6 @@
 /* The file to go on from, as rank 0 found it. */
 typedef enum source { SOURCE_NONE, SOURCE_LAST, SOURCE_PREVIOUS } source;
 
-static const bmf_model_roles model_roles = {BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS};
-static const bmf_model_roles best_roles = {BMF_ROLE_BEST_P, BMF_ROLE_BEST_Q, BMF_ROLE_BEST_USER_BIAS,
-                                           BMF_ROLE_BEST_ITEM_BIAS};
-
 bool bmf_checkpoint_is_late(const bmf_trainer *t)
 {
     const bmf_train_files *files = t->files;
@@ -281,16 +277,18 @@ static int read_state(bmf_trainer *t, bmf_model_file *file, const char *path, in
                         t->state.weights, weights);
     int status = read_history(t, file, err);
     if (status == BMF_OK)
-        status = bmf_model_read(file, &model_roles, &t->model, err);
+        status = bmf_model_read(file, &bmf_model_roles_now, &t->model, err);
     if (status == BMF_OK)
         status = read_weights(file, BMF_ROLE_W, first_weight, &t->model, err);
     if (status == BMF_OK && t->state.best) {
-        status = bmf_model_read(file, &best_roles, &t->best, err);
+        status = bmf_model_read(file, &bmf_model_roles_best, &t->best, err);
         if (status == BMF_OK)
             status = read_weights(file, BMF_ROLE_BEST_W, first_weight, &t->best, err);
     } else if (status == BMF_OK) {
         bmf_keep_model(t);
     }
+    if (status == BMF_OK)
+        bmf_trainer_blend(t);
     t->best_epoch = meta->best_epoch;
     t->best_loss = meta->val_mse;
     return status;

@@ -34,7 +34,7 @@ int bmf_item_copies_create(const bmf_model *model, int64_t count, int ranks, bmf
     bool complete = out->copy != NULL;
     if (complete)
         out->copy[0] = (bmf_item_side){model->Q, model->item_bias};
-    if (complete && (count > 1 || ranks > 1))
+    if (complete && (count > 1 || ranks > 1 || model->V))
         complete = allocate_side(&out->start, out->items, out->stride, err);
     for (int64_t c = 1; complete && c < count; c++)
         complete = allocate_side(&out->copy[c], out->items, out->stride, err);

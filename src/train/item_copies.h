@@ -17,7 +17,7 @@ typedef struct bmf_item_side {
 typedef struct bmf_item_copies {
     int64_t count; /* threads with a copy of their own; 1: there is only the model's */
     int64_t items, stride;
-    bmf_item_side start; /* as the window began, for the merge; NULL if nothing is merged */
+    bmf_item_side start; /* as the window began, for the merge; NULL if nobody asks */
     bmf_item_side *copy; /* (count); the first is the model's (borrowed) */
 } bmf_item_copies;
 
@@ -25,8 +25,8 @@ typedef struct bmf_item_copies {
  * small at all; else 1. Pure. */
 int64_t bmf_item_copies_wanted(int64_t threads, int64_t items, int64_t stride, int64_t ratings);
 
-/* `count` copies, each filled by the thread that will use it; the start too if `count` or `ranks` is above 1. The model's
- * arrays must outlive them. On failure *out is {0}. Local. */
+/* `count` copies, each filled by the thread that will use it; the start too if `count` or `ranks` is above 1 or features learn
+ * from what a window did. The model's arrays must outlive them. On failure *out is {0}. Local. */
 int bmf_item_copies_create(const bmf_model *model, int64_t count, int ranks, bmf_item_copies *out, bmf_error *err);
 void bmf_item_copies_clear(bmf_item_copies *copies);
 

@@ -27,16 +27,17 @@ static int64_t order_bytes(const bmf_memory_sizes *s)
 bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
 {
     const int64_t word = (int64_t)sizeof(float), item_side = word * s->items * (s->stride + 1);
-    const int64_t parameters = word * s->users * (s->stride + 1) + item_side + s->W_bytes;
+    const int64_t parameters = word * s->users * (s->stride + 1) + item_side + s->W_bytes + s->feature_bytes;
     const bool merges = s->copies > 1 || s->ranks > 1;
+    const int64_t start = merges || s->feature_bytes > 0 ? item_side : 0; /* of the window */
     bmf_memory_plan plan = {{
         [BMF_MEMORY_RATINGS] = RATING_BYTES * (s->train + s->users + 1),
         [BMF_MEMORY_VALIDATION] = RATING_BYTES * (s->val + s->users + 1),
         [BMF_MEMORY_PARAMETERS] = parameters,
         [BMF_MEMORY_BEST] = parameters,
         [BMF_MEMORY_CONTENT] = s->content_bytes,
-        /* the first copy is the model's own; the start of the window makes up for it */
-        [BMF_MEMORY_MERGE] = merges ? s->copies * item_side + bmf_merge_bytes(s->items, s->factors) : 0,
+        [BMF_MEMORY_MERGE] = start + (s->copies - 1) * item_side + /* the first copy is the model's own */
+                             (merges ? bmf_merge_bytes(s->items, s->factors) : 0),
         [BMF_MEMORY_ORDER] = order_bytes(s),
     }};
     return plan;

@@ -7,9 +7,9 @@
 typedef enum bmf_memory_part {
     BMF_MEMORY_RATINGS,    /* training ratings, 8 B each, and where a user's begin */
     BMF_MEMORY_VALIDATION, /* the same for validation ratings */
-    BMF_MEMORY_PARAMETERS, /* P, Q, biases and W */
+    BMF_MEMORY_PARAMETERS, /* P, Q, biases, and W or V */
     BMF_MEMORY_BEST,       /* all of them once more, as of the best epoch */
-    BMF_MEMORY_CONTENT,    /* content rows, which weights W has, and where ratings meet them */
+    BMF_MEMORY_CONTENT,    /* content rows; which weights W has, and where ratings meet them; what V learns by */
     BMF_MEMORY_MERGE,      /* copies of the item side and the merge's buffers */
     BMF_MEMORY_ORDER,      /* the order of the users and the counts of steps */
     BMF_MEMORY_PARTS
@@ -24,7 +24,7 @@ typedef struct bmf_memory_sizes {
     int64_t factors, windows, threads;
     int64_t copies; /* of the item side, by threads */
     int ranks;
-    int64_t W_bytes, content_bytes; /* 0 without content */
+    int64_t W_bytes, feature_bytes, content_bytes; /* 0 without content */
 } bmf_memory_sizes;
 
 typedef struct bmf_memory_plan {

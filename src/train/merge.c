@@ -17,7 +17,8 @@ struct bmf_merge {
     bmf_merge_rule rule;
     int64_t factors, threads;
     int64_t rows_per_piece;
-    float *buffer; /* (rows_per_piece, k + SIDE) and the sums */
+    int32_t *totals; /* (items) of the window, or NULL */
+    float *buffer;   /* (rows_per_piece, k + SIDE) and the sums */
     bmf_touched touched;
     bmf_saturation of_factors, of_bias;
 };
@@ -51,7 +52,8 @@ int64_t bmf_merge_bytes(int64_t items, int64_t factors)
 }
 
 int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t factors, bmf_merge_rule rule,
-                     const int32_t *steps, int64_t windows, int64_t threads, bmf_merge **out, bmf_error *err)
+                     const int32_t *steps, int64_t windows, int64_t threads, int32_t *totals, bmf_merge **out,
+                     bmf_error *err)
 {
     *out = NULL;
     bmf_merge *merge = bmf_alloc_zero(1, sizeof *merge, "merge", err);
@@ -62,8 +64,9 @@ int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t fact
         merge->rule = rule;
         merge->factors = factors;
         merge->threads = threads;
+        merge->totals = totals;
         merge->rows_per_piece = rows_per_piece(copies->items, factors);
-        if (copies->start.Q)
+        if (bmf_merge_is_needed(merge))
             complete = (merge->buffer = bmf_alloc(merge->rows_per_piece * (factors + SIDE) + SUMS, sizeof(float),
                                                   "merge buffer", err));
     }
@@ -88,7 +91,7 @@ void bmf_merge_destroy(bmf_merge **merge)
 
 bool bmf_merge_is_needed(const bmf_merge *merge)
 {
-    return merge->copies->start.Q != NULL;
+    return merge->copies->count > 1 || bmf_comm_size(merge->comm) > 1;
 }
 
 static void put_sums(float *at, const bmf_window_sums *sums)
@@ -158,16 +161,19 @@ static bool unpack_row(const bmf_merge *merge, int64_t i, float everyone, const 
     if (from[k + 1] == 0)
         return true;
     coefficients_of(merge, from + k, everyone, c);
-    for (int64_t f = 0; f < k; f++) {
-        Q0[f] += c[0] * from[f];
-        Q[f] = Q0[f];
-    }
+    for (int64_t f = 0; f < k; f++)
+        Q[f] = Q0[f] + c[0] * from[f];
 #pragma omp simd reduction(+ : change)
     for (int64_t f = 0; f < k; f++)
-        change += Q0[f] * 0; /* 0 unless a value is not finite */
-    start->bias[i] += c[1] * from[k];
-    model->bias[i] = start->bias[i];
-    return isfinite(change) && isfinite(start->bias[i]);
+        change += Q[f] * 0; /* 0 unless a value is not finite */
+    model->bias[i] = start->bias[i] + c[1] * from[k];
+    if (merge->totals) {
+        merge->totals[i] = (int32_t)from[k + 1];
+    } else {
+        memcpy(Q0, Q, (size_t)k * sizeof *Q);
+        start->bias[i] = model->bias[i];
+    }
+    return isfinite(change) && isfinite(model->bias[i]);
 }
 
 /* One piece of the rows: packed and unpacked by all threads. The sums ride along if they are wanted. Returns 1 for a value
@@ -201,6 +207,8 @@ void bmf_merge_window(bmf_merge *merge, const int32_t *steps, double a_factor, d
     if (!bmf_merge_is_needed(merge))
         return; /* c is 1 and the deltas are in place */
     const bmf_touched *touched = &merge->touched;
+    if (merge->totals)
+        memset(merge->totals, 0, (size_t)merge->copies->items * sizeof *merge->totals);
     bmf_touched_agree(&merge->touched, merge->comm, steps, merge->copies->count);
     bmf_saturation_init(&merge->of_factors, a_factor, touched->most_steps);
     bmf_saturation_init(&merge->of_bias, a_bias, touched->most_steps);

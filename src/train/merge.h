@@ -29,9 +29,12 @@ int64_t bmf_merge_bytes(int64_t items, int64_t factors);
 typedef struct bmf_merge bmf_merge;
 
 /* Merges the copies of all threads of all ranks. copies (borrowed): of this rank, with the start of the first window; steps
- * (items): this rank's in a whole epoch of `windows` windows; threads share the work. Collective, one status for all. */
+ * (items): this rank's in a whole epoch of `windows` windows; threads share the work. totals (items, borrowed): if not NULL,
+ * each window's steps on an item over all copies are put there, and the start of the window stays as it was, for the caller to
+ * move. Collective, one status for all. */
 int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t factors, bmf_merge_rule rule,
-                     const int32_t *steps, int64_t windows, int64_t threads, bmf_merge **out, bmf_error *err);
+                     const int32_t *steps, int64_t windows, int64_t threads, int32_t *totals, bmf_merge **out,
+                     bmf_error *err);
 void bmf_merge_destroy(bmf_merge **merge);
 
 /* False if there is one copy on one rank: bmf_merge_window has nothing to do. */

@@ -11,6 +11,12 @@ const char *bmf_merge_rule_name(bmf_merge_rule rule)
     return merge_rule_names[rule];
 }
 
+const char *bmf_content_updates_name(bmf_content_updates updates)
+{
+    static const char *const names[BMF_UPDATES] = {"window", "step"};
+    return names[updates];
+}
+
 const char *bmf_model_io_name(bmf_model_io io)
 {
     static const char *const names[BMF_IOS] = {"rank0", "collective"};
@@ -99,8 +105,9 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err)
             return bmf_fail(err, BMF_ERR_USAGE, "--%s: %g is out of range (allowed: %s%g to %g)", b->name, value,
                             b->open ? "above " : "", b->low, b->high);
     }
-    if (options->content == BMF_CONTENT_EMBED)
-        return bmf_fail(err, BMF_ERR_USAGE, "--content: embed cannot be trained yet (allowed: none, concat)");
+    if (options->content == BMF_CONTENT_EMBED && options->content_updates == BMF_UPDATES_STEP && options->threads > 1)
+        return bmf_fail(err, BMF_ERR_USAGE, "--content-updates step: runs with one thread, not with --threads %" PRId64,
+                        options->threads);
     const struct {
         const char *name;
         double value;

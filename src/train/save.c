@@ -11,23 +11,27 @@ _Static_assert(BMF_PIECE_FLOATS >= BMF_MOST_WEIGHTS, "a piece has room for any u
 static void add_user_part(bmf_save_parts *list, bmf_role role, bool of_weights, const void *data, int64_t width,
                           int64_t stride)
 {
-    list->of_users[list->user_parts++] = (bmf_save_part){role, of_weights, data, width, stride};
+    list->of_users[list->user_parts++] = (bmf_save_part){role, of_weights, 0, data, width, stride};
 }
 
-static void add_item_part(bmf_save_parts *list, bmf_role role, const void *data, int64_t width, int64_t stride)
+static void add_shared_part(bmf_save_parts *list, bmf_role role, int64_t rows, const void *data, int64_t width,
+                            int64_t stride)
 {
-    list->of_items[list->item_parts++] = (bmf_save_part){role, false, data, width, stride};
+    list->shared[list->shared_parts++] = (bmf_save_part){role, false, rows, data, width, stride};
 }
 
-/* The factors and biases of a model, under the four roles they have in the file. */
-static void add_model(bmf_save_parts *list, const bmf_model *model, bmf_role P, bmf_role Q, bmf_role user_bias,
-                      bmf_role item_bias)
+/* The factors and biases of a model, under the roles they have in the file. */
+static void add_model(bmf_save_parts *list, const bmf_model *model, const bmf_model_roles *as)
 {
     const int64_t word = (int64_t)sizeof(float), width = model->factors * word, stride = model->stride * word;
-    add_user_part(list, P, false, model->P, width, stride);
-    add_user_part(list, user_bias, false, model->user_bias, word, word);
-    add_item_part(list, Q, model->Q, width, stride);
-    add_item_part(list, item_bias, model->item_bias, word, word);
+    add_user_part(list, as->P, false, model->P, width, stride);
+    add_user_part(list, as->user_bias, false, model->user_bias, word, word);
+    add_shared_part(list, as->Q, model->items, model->V ? model->own_Q : model->Q, width, stride);
+    add_shared_part(list, as->item_bias, model->items, model->V ? model->own_bias : model->item_bias, word, word);
+    if (!model->V)
+        return;
+    add_shared_part(list, as->V, model->features, model->V, width, stride);
+    add_shared_part(list, as->feature_bias, model->features, model->feature_bias, word, word);
 }
 
 /* W as it lies in memory. */
@@ -44,12 +48,11 @@ static void add_weights(bmf_save_parts *list, const bmf_model *model, bmf_role W
 bmf_save_parts bmf_save_list(const bmf_save *save)
 {
     bmf_save_parts list = {.user_parts = 0};
-    add_model(&list, save->model, BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS);
+    add_model(&list, save->model, &bmf_model_roles_now);
     if (save->state)
         add_weights(&list, save->model, BMF_ROLE_W, BMF_ROLE_W_SCALE, BMF_ROLE_W_NORM2);
     if (save->best) {
-        add_model(&list, save->best, BMF_ROLE_BEST_P, BMF_ROLE_BEST_Q, BMF_ROLE_BEST_USER_BIAS,
-                  BMF_ROLE_BEST_ITEM_BIAS);
+        add_model(&list, save->best, &bmf_model_roles_best);
         add_weights(&list, save->best, BMF_ROLE_BEST_W, BMF_ROLE_BEST_W_SCALE, BMF_ROLE_BEST_W_NORM2);
     }
     return list;
@@ -238,12 +241,12 @@ static int write_users(bmf_comm *comm, bmf_model_writer *writer, const bmf_model
     return status;
 }
 
-/* The item-wise parts from this rank after those of the users, and the commit. Rank 0 only. */
+/* The shared parts from this rank after those of the users, and the commit. Rank 0 only. */
 static int finish_writing(bmf_model_writer **writer, const bmf_save *save, const bmf_save_parts *list, char *buffer,
                           int status, bmf_error *err)
 {
-    for (int p = 0; p < list->item_parts && status == BMF_OK; p++)
-        status = write_own(*writer, &list->of_items[p], 0, save->model->items, buffer, err);
+    for (int p = 0; p < list->shared_parts && status == BMF_OK; p++)
+        status = write_own(*writer, &list->shared[p], 0, list->shared[p].rows, buffer, err);
     if (status == BMF_OK)
         status = bmf_model_writer_history(*writer, save->history, save->epochs, err);
     if (status == BMF_OK)

@@ -58,13 +58,12 @@ static int write_weights(bmf_comm *comm, bmf_parallel_file *file, const bmf_mode
     return status;
 }
 
-/* The item side is the same on all ranks: each writes a share of it. `entry` as above. */
+/* What is shared is the same on all ranks: each writes a share of it. `entry` as above. */
 static int write_parts(bmf_comm *comm, bmf_parallel_file *file, const bmf_save *save, int64_t entry,
                        bmf_save_bench *bench, bmf_error *err)
 {
     const bmf_save_parts list = bmf_save_list(save);
-    const int64_t rank = bmf_comm_rank(comm), size = bmf_comm_size(comm), all = save->model->items;
-    const int64_t item = all * rank / size, items = all * (rank + 1) / size - item;
+    const int64_t rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
     const bmf_save_range *held = &bench->held[rank];
     int status = BMF_OK;
     for (int p = 0; p < list.user_parts && status == BMF_OK; p++) {
@@ -72,8 +71,11 @@ static int write_parts(bmf_comm *comm, bmf_parallel_file *file, const bmf_save *
         status = write_rows(comm, file, of, 0, bmf_save_part_first(of, held), bmf_save_part_rows(of, held),
                             bench->buffer, err);
     }
-    for (int p = 0; p < list.item_parts && status == BMF_OK; p++)
-        status = write_rows(comm, file, &list.of_items[p], item, item, items, bench->buffer, err);
+    for (int p = 0; p < list.shared_parts && status == BMF_OK; p++) {
+        const bmf_save_part *of = &list.shared[p];
+        const int64_t first = of->rows * rank / size, last = of->rows * (rank + 1) / size;
+        status = write_rows(comm, file, of, first, first, last - first, bench->buffer, err);
+    }
     if (status == BMF_OK && save->model->W)
         status = write_weights(comm, file, save->model, entry, &bench->piece, err);
     return status;

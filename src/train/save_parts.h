@@ -14,14 +14,15 @@
 /* One array as it lies in memory: rows of `width` bytes, `stride` bytes apart. */
 typedef struct bmf_save_part {
     bmf_role role;
-    bool of_weights; /* a row for each entry of W; else for each user, or each item */
+    bool of_weights; /* of the users' parts: a row for each entry of W; else for each user */
+    int64_t rows;    /* of the others, which every rank has whole: items, or features */
     const char *data;
     int64_t width, stride;
 } bmf_save_part;
 
 typedef struct bmf_save_parts {
-    bmf_save_part of_users[BMF_SAVE_PARTS], of_items[BMF_SAVE_PARTS];
-    int user_parts, item_parts;
+    bmf_save_part of_users[BMF_SAVE_PARTS], shared[BMF_SAVE_PARTS];
+    int user_parts, shared_parts;
 } bmf_save_parts;
 
 /* All arrays of a file but W by rows of users. */

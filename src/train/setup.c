@@ -9,12 +9,20 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "train/auto_merges.h"
+#include "train/curvature.h"
 #include "train/sums.h"
+
+/* Features move at every rating. */
+static bool features_step(const bmf_trainer *t)
+{
+    return t->options.content == BMF_CONTENT_EMBED && t->options.content_updates == BMF_UPDATES_STEP;
+}
 
 static void describe_sweep(bmf_trainer *t)
 {
     const bmf_shard *shard = &t->shard;
     const bmf_train_options *o = &t->options;
+    const bool steps = features_step(t);
     t->sweep = (bmf_sweep){
         .first_user = shard->first_user,
         .indptr = shard->train.matrix.indptr,
@@ -25,7 +33,9 @@ static void describe_sweep(bmf_trainer *t)
         .user_bias = t->model.user_bias,
         .Q = t->model.Q,
         .item_bias = t->model.item_bias,
-        .content = t->model.W ? &shard->rows : NULL,
+        .content = t->model.W || steps ? &shard->rows : NULL,
+        .V = steps ? t->model.V : NULL,
+        .feature_bias = steps ? t->model.feature_bias : NULL,
         .slots = &t->train_slots,
         .W_indptr = t->pattern.indptr,
         .W = t->model.W,
@@ -46,7 +56,7 @@ static int plan_merges(bmf_trainer *t, bmf_error *err)
     int64_t copies = t->copies.count;
     bmf_comm_sum_int64(t->comm, &copies, 1);
     if (o->merges_per_epoch == BMF_MERGES_AUTO)
-        o->merges_per_epoch = bmf_auto_merges(copies, t->shard.items, t->shard.all_train);
+        o->merges_per_epoch = bmf_auto_merges(copies, t->shard.items, t->shard.all_train, t->totals != NULL);
     int status =
         bmf_comm_agree(t->comm,
                        bmf_epoch_create(&t->shard, o->merges_per_epoch, o->threads, t->copies.count,
@@ -54,7 +64,7 @@ static int plan_merges(bmf_trainer *t, bmf_error *err)
                        err);
     if (status == BMF_OK)
         status = bmf_merge_create(t->comm, &t->copies, o->factors, o->merge, t->shard.item_steps, o->merges_per_epoch,
-                                  o->threads, &t->merge, err);
+                                  o->threads, t->totals, &t->merge, err);
     return status;
 }
 
@@ -76,29 +86,77 @@ static int find_weights(bmf_trainer *t, bmf_error *err)
     return status;
 }
 
-/* Everything that may fail locally before the first epoch. */
-static int allocate(bmf_trainer *t, bmf_error *err)
+bmf_csr bmf_trainer_content(const bmf_trainer *t)
+{
+    const bmf_content_rows *rows = &t->shard.rows;
+    return (bmf_csr){rows->items, rows->features, rows->indptr, rows->feature, rows->value};
+}
+
+void bmf_trainer_blend(bmf_trainer *t)
+{
+    const bmf_csr content = bmf_trainer_content(t);
+    if (t->model.V)
+        bmf_model_blend(&t->model, &content, (int)t->options.threads);
+}
+
+/* A model of the shard's shape, without values. */
+static int create_model(const bmf_trainer *t, bmf_model *model, bmf_error *err)
 {
     const bmf_shard *shard = &t->shard;
     const bmf_train_options *o = &t->options;
-    const bool blended = o->content != BMF_CONTENT_NONE;
-    const bmf_content_pattern *pattern = blended ? &t->pattern : NULL;
-    int status = blended ? find_weights(t, err) : BMF_OK;
+    int status = bmf_model_create(model, shard->first_user, shard->users, shard->items, o->factors,
+                                  o->content == BMF_CONTENT_CONCAT ? &t->pattern : NULL, err);
+    if (status == BMF_OK && o->content == BMF_CONTENT_EMBED)
+        status = bmf_model_add_features(model, shard->rows.features, err);
+    model->global_mean = shard->mean;
+    return status;
+}
+
+/* What features that learn by windows need. */
+static int create_embed(bmf_trainer *t, bmf_error *err)
+{
+    const bmf_csr content = bmf_trainer_content(t);
+    if (!t->model.V || features_step(t))
+        return BMF_OK;
+    t->totals = bmf_alloc_zero(t->shard.items, sizeof *t->totals, "steps of a window", err);
+    t->moments = bmf_alloc(bmf_curvature_room(t->options.factors), sizeof *t->moments, "moments of the factors", err);
+    return t->totals && t->moments ? bmf_embed_create(&content, t->model.stride, t->options.threads, &t->embed, err)
+                                   : BMF_ERR_MEMORY;
+}
+
+/* Copies of the item side; what is swept are the items' own parts where features move at every rating. */
+static int create_copies(bmf_trainer *t, bmf_error *err)
+{
+    const int64_t copies = bmf_item_copies_wanted(t->options.threads, t->shard.items, t->model.stride,
+                                                  bmf_csr_count(&t->shard.train.matrix));
+    int status = bmf_item_copies_create(&t->model, copies, bmf_comm_size(t->comm), &t->copies, err);
+    if (status == BMF_OK && features_step(t))
+        t->copies.copy[0] = (bmf_item_side){t->model.own_Q, t->model.own_bias};
+    return status;
+}
+
+/* Everything that may fail locally before the first epoch. */
+static int allocate(bmf_trainer *t, bmf_error *err)
+{
+    const bmf_train_options *o = &t->options;
+    if (features_step(t) && bmf_comm_size(t->comm) > 1)
+        return bmf_fail(err, BMF_ERR_USAGE, "--content-updates step: runs in one process, here are %d",
+                        bmf_comm_size(t->comm));
+    int status = o->content == BMF_CONTENT_CONCAT ? find_weights(t, err) : BMF_OK;
     if (status == BMF_OK)
-        status = bmf_model_create(&t->model, shard->first_user, shard->users, shard->items, o->factors, pattern, err);
+        status = create_model(t, &t->model, err);
     if (status == BMF_OK)
-        status = bmf_model_create(&t->best, shard->first_user, shard->users, shard->items, o->factors, pattern, err);
+        status = create_model(t, &t->best, err);
     if (status != BMF_OK)
         return status;
-    t->model.global_mean = t->best.global_mean = shard->mean;
-    const int64_t copies =
-        bmf_item_copies_wanted(o->threads, shard->items, t->model.stride, bmf_csr_count(&shard->train.matrix));
     bmf_model_init(&t->model, o->seed, o->init_std);
+    bmf_trainer_blend(t);
     describe_sweep(t);
-    status = bmf_kernel_choose(t->model.stride, t->model.W != NULL, getenv("BMF_KERNEL"), &t->kernel, err);
+    status = bmf_kernel_choose(t->model.stride, t->model.W != NULL, features_step(t) ? "ref" : getenv("BMF_KERNEL"),
+                               &t->kernel, err);
     if (status == BMF_OK)
-        status = bmf_item_copies_create(&t->model, copies, bmf_comm_size(t->comm), &t->copies, err);
-    return status;
+        status = create_embed(t, err);
+    return status == BMF_OK ? create_copies(t, err) : status;
 }
 
 double bmf_trainer_squares_of_P(const bmf_trainer *t)
@@ -111,6 +169,12 @@ void bmf_trainer_measure_P(bmf_trainer *t)
     double squares = bmf_trainer_squares_of_P(t);
     bmf_comm_sum_double(t->comm, &squares, 1);
     t->state.P_mean_square = squares / ((double)t->shard.all_users * (double)t->options.factors);
+}
+
+void bmf_trainer_measure_curvature(bmf_trainer *t)
+{
+    if (t->totals)
+        t->state.P_curvature = bmf_curvature_of(t->comm, &t->model, t->shard.all_users, t->moments);
 }
 
 int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err)
@@ -150,6 +214,11 @@ void bmf_trainer_end_epochs(bmf_trainer *t)
     bmf_merge_destroy(&t->merge);
     bmf_epoch_destroy(&t->epoch);
     bmf_item_copies_clear(&t->copies);
+    bmf_embed_clear(&t->embed);
+    bmf_free(t->moments);
+    bmf_free(t->totals);
+    t->moments = NULL;
+    t->totals = NULL;
     bmf_ratings_clear(&t->shard.train);
     bmf_ratings_clear(&t->shard.val);
     bmf_content_slots_clear(&t->train_slots);
@@ -173,9 +242,24 @@ static int64_t weight_bytes(const bmf_model *model)
     return model->pattern->indptr[model->users] * (int64_t)sizeof(float) + model->users * 2 * (int64_t)sizeof(double);
 }
 
-/* Content rows, the pattern of the weights and the slots. */
+/* Beside the plain model's parameters: those of features, and the items' own. */
+static int64_t feature_bytes(const bmf_trainer *t)
+{
+    return t->model.V ? (t->shard.items + t->model.features) * (t->model.stride + 1) * (int64_t)sizeof(float) : 0;
+}
+
+static int64_t embed_bytes(const bmf_trainer *t)
+{
+    const bmf_content_rows *rows = &t->shard.rows;
+    return bmf_embed_bytes(rows->items, rows->features, rows->indptr[rows->items], t->model.stride) +
+           rows->items * (int64_t)sizeof *t->totals;
+}
+
+/* Content rows, and the pattern of the weights and the slots or what features need to learn by windows. */
 static int64_t content_bytes(const bmf_trainer *t)
 {
+    if (t->model.V)
+        return bmf_content_rows_bytes(&t->shard.rows) + (t->totals ? embed_bytes(t) : 0);
     if (!t->model.W)
         return 0;
     const bmf_content_pattern *pattern = &t->pattern;
@@ -202,6 +286,7 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .copies = t->copies.count,
         .ranks = bmf_comm_size(t->comm),
         .W_bytes = weight_bytes(&t->model),
+        .feature_bytes = feature_bytes(t),
         .content_bytes = content_bytes(t),
     };
     *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};

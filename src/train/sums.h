@@ -8,9 +8,9 @@
 double bmf_squares_of(const float *value, int64_t count, int threads);
 
 /* ‖·‖² (of_P is the caller's, who has it from the merge) of the users held here (of_P, of_user_bias, of_W, of W as it is,
- * scaled) and of the items. */
+ * scaled), of the items (their own parts where features have theirs) and of the features. */
 typedef struct bmf_norms {
-    double of_P, of_Q, of_user_bias, of_item_bias, of_W;
+    double of_P, of_Q, of_user_bias, of_item_bias, of_W, of_features;
 } bmf_norms;
 bmf_norms bmf_norms_of(const bmf_model *model, double of_P, int threads);
 

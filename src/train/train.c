@@ -31,6 +31,11 @@ static void ask(const bmf_trainer *t, const volatile int *stop, bmf_window_sums 
     sums->save = bmf_checkpoint_is_late(t) ? 1 : 0;
 }
 
+static double mean_square_of_P(const bmf_trainer *t, double squares)
+{
+    return squares / ((double)t->shard.all_users * (double)t->options.factors);
+}
+
 /* Merges a window's work of all copies on all ranks. Collective. */
 static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
 {
@@ -42,7 +47,26 @@ static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_WAIT);
     bmf_merge_window(t->merge, steps, bmf_merge_pull(t->state.learning_rate, o->regularization, t->state.P_mean_square),
                      bmf_merge_pull(t->state.learning_rate, o->bias_regularization, 1), sums);
-    t->state.P_mean_square = sums->P_squares / ((double)t->shard.all_users * (double)o->factors);
+    t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
+}
+
+/* Divides what the merged window did to the items between them and their features. False if that is not finite. Local: the
+ * same on all ranks. */
+static bool divide_window(bmf_trainer *t, int64_t window, double h)
+{
+    const bmf_train_options *o = &t->options;
+    if (!bmf_merge_is_needed(t->merge))
+        memcpy(t->totals, bmf_epoch_steps(t->epoch, window), (size_t)t->shard.items * sizeof *t->totals);
+    const bmf_embed_window did = {
+        .steps = t->totals,
+        .learning_rate = t->state.learning_rate,
+        .regularization = o->regularization,
+        .bias_regularization = o->bias_regularization,
+        .content_regularization = o->content_regularization,
+        .h = h,
+        .h_max = t->state.P_curvature,
+    };
+    return bmf_embed_divide(&t->embed, &did, &t->model, &t->copies.start);
 }
 
 /* Sweeps and merges the next window. False if anything anywhere is not finite. Collective. */
@@ -54,16 +78,22 @@ static bool run_window(bmf_trainer *t, const volatile int *stop)
     const bool merges = bmf_merge_is_needed(t->merge);
     bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, &t->copies, window)};
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_SWEEP);
-    if (merges || state->window == t->options.merges_per_epoch)
+    if (merges || t->totals || state->window == t->options.merges_per_epoch)
         t->own_P_squares = bmf_trainer_squares_of_P(t);
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_LOSS);
     ask(t, stop, &sums);
+    const double h = state->P_mean_square; /* as the window began */
     if (merges)
         merge_window(t, window, &sums);
+    else
+        state->P_mean_square = mean_square_of_P(t, t->own_P_squares);
+    const bool divided = !t->totals || divide_window(t, window, h);
+    if (!t->totals)
+        bmf_trainer_blend(t); /* features that moved at every rating */
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
     state->squares += sums.squares;
     t->asked = sums;
-    return sums.failed == 0 && isfinite(sums.squares) && isfinite(sums.P_squares);
+    return divided && sums.failed == 0 && isfinite(sums.squares) && isfinite(sums.P_squares);
 }
 
 /* How the windows of an epoch ended. */
@@ -85,6 +115,8 @@ static int run_windows(bmf_trainer *t, const volatile int *stop, ending *how, bm
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_ORDER);
     t->sweep.order_key = bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_RATING_ORDER), number);
     t->sweep.learning_rate = (float)state->learning_rate;
+    if (state->window == 0)
+        bmf_trainer_measure_curvature(t);
     *how = EPOCH_IS_OVER;
     while (status == BMF_OK && *how == EPOCH_IS_OVER && state->window < o->merges_per_epoch) {
         if (!run_window(t, stop))
@@ -99,7 +131,7 @@ static int run_windows(bmf_trainer *t, const volatile int *stop, ending *how, bm
     return status;
 }
 
-/* λ(‖P‖² + ‖Q‖²) + λ_b(‖b_u‖² + ‖b_i‖²) + λ_c ‖W‖² over all ranks. */
+/* λ(‖P‖² + ‖Q‖²) + λ_b(‖b_u‖² + ‖b_i‖²) + λ_c (‖W‖², or ‖V‖² + ‖β‖²) over all ranks. */
 static double penalty(bmf_trainer *t)
 {
     const bmf_train_options *o = &t->options;
@@ -107,7 +139,8 @@ static double penalty(bmf_trainer *t)
     double of_users = o->regularization * norms.of_P + o->bias_regularization * norms.of_user_bias +
                       o->content_regularization * norms.of_W;
     bmf_comm_sum_double(t->comm, &of_users, 1);
-    return of_users + o->regularization * norms.of_Q + o->bias_regularization * norms.of_item_bias;
+    return of_users + o->regularization * norms.of_Q + o->bias_regularization * norms.of_item_bias +
+           o->content_regularization * norms.of_features;
 }
 
 /* The losses of an epoch whose windows are over. Collective; all ranks get the same record. */

@@ -24,22 +24,30 @@ typedef enum bmf_model_io { BMF_IO_RANK0, BMF_IO_COLLECTIVE, BMF_IOS } bmf_model
 /* "rank0", "collective". */
 const char *bmf_model_io_name(bmf_model_io io);
 
+/* When the factors of features move (embed): at the end of each window, all that it did at once; or at every rating, which is
+ * the plain statement of the method, for one thread of one process. */
+typedef enum bmf_content_updates { BMF_UPDATES_WINDOW, BMF_UPDATES_STEP, BMF_UPDATES } bmf_content_updates;
+
+/* "window", "step". */
+const char *bmf_content_updates_name(bmf_content_updates updates);
+
 #define BMF_MERGES_AUTO 0
 
 typedef struct bmf_train_options {
-    bmf_content_mode content;      /* BMF_CONTENT_NONE or BMF_CONTENT_CONCAT */
-    int64_t factors;               /* k ≥ 1 */
-    int64_t epochs;                /* ≥ 1 */
-    double learning_rate;          /* η > 0 */
-    double learning_rate_decay;    /* η is multiplied by it after each epoch; in (0, 1] */
-    double regularization;         /* λ of the factors, ≥ 0 */
-    double bias_regularization;    /* λ of the biases, ≥ 0 */
-    double content_regularization; /* λ_c of W, ≥ 0 */
-    double content_weight;         /* x_i is the stored row times this, ≥ 0 */
-    double init_std;               /* ≥ 0 */
-    double clip;                   /* bound on every single delta, > 0 */
-    int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
-    int64_t threads;               /* ≥ 1 per rank */
+    bmf_content_mode content;
+    bmf_content_updates content_updates; /* of BMF_CONTENT_EMBED */
+    int64_t factors;                     /* k ≥ 1 */
+    int64_t epochs;                      /* ≥ 1 */
+    double learning_rate;                /* η > 0 */
+    double learning_rate_decay;          /* η is multiplied by it after each epoch; in (0, 1] */
+    double regularization;               /* λ of the factors, ≥ 0 */
+    double bias_regularization;          /* λ of the biases, ≥ 0 */
+    double content_regularization;       /* λ_c of W, or of V and the feature biases, ≥ 0 */
+    double content_weight;               /* x_i is the stored row times this, ≥ 0 */
+    double init_std;                     /* ≥ 0 */
+    double clip;                         /* bound on every single delta, > 0 */
+    int64_t patience;                    /* epochs without a better validation loss before stopping; 0: never stop */
+    int64_t threads;                     /* ≥ 1 per rank */
     bmf_merge_rule merge;
     int64_t merges_per_epoch; /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
     bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */

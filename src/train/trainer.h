@@ -3,6 +3,7 @@
 #define BMF_TRAIN_TRAINER_H
 
 #include "train/content_weights.h"
+#include "train/embed.h"
 #include "train/epoch.h"
 #include "train/merge.h"
 #include "train/shard.h"
@@ -23,6 +24,9 @@ typedef struct bmf_trainer {
     bmf_epoch *epoch;
     bmf_item_copies copies;
     bmf_merge *merge;
+    bmf_embed embed; /* of features that learn by windows */
+    double *moments; /* (bmf_curvature_room) to work in, where features learn by windows; else NULL */
+    int32_t *totals; /* (items) steps of the last window over all ranks, where features learn by windows; else NULL */
     bmf_stopwatch watch;   /* of the epoch */
     double own_P_squares;  /* of the users held here, as of the last window */
     bmf_train_state state; /* where training is; weights and best are filled in when it is saved */
@@ -54,5 +58,14 @@ double bmf_trainer_squares_of_P(const bmf_trainer *t);
 
 /* Σ P² over all ranks into the mean that the merge wants. Collective. */
 void bmf_trainer_measure_P(bmf_trainer *t);
+
+/* The largest eigenvalue of the mean of P_u P_uᵀ, which features that learn by windows want. Collective. */
+void bmf_trainer_measure_curvature(bmf_trainer *t);
+
+/* Content rows as the model meets them (borrowed). */
+bmf_csr bmf_trainer_content(const bmf_trainer *t);
+
+/* Sets what predictions use from the own parts of items and features; nothing to do for other models. */
+void bmf_trainer_blend(bmf_trainer *t);
 
 #endif

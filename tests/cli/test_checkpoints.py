@@ -45,7 +45,7 @@ class Checkpoints(CommandTest):
 
     def test_parts_make_a_whole(self):
         """Parts of a run, on the same ranks: every bit as in one go, and the log goes on."""
-        for content in ("none", "concat"):
+        for content in ("none", "concat", "embed"):
             for ranks in (None, 2):
                 with self.subTest(content=content, ranks=ranks):
                     options = ["--content", content, "--merges-per-epoch", 2, "--learning-rate-decay", 0.9]

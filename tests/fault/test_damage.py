@@ -134,7 +134,7 @@ class Overshooting(CheckpointTest):
         """Learning rates that no training survives, or hardly: a model with finite values, or the reason and none."""
         data = self.make_dataset(users=300, items=200, ratings=9000)
         for eta in (1, 3, 10):
-            for content in ("none", "concat"):
+            for content in ("none", "concat", "embed"):
                 for ranks in (None, 2):
                     with self.subTest(eta=eta, content=content, ranks=ranks):
                         model = self.dir / "m.h5"

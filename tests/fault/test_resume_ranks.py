@@ -34,7 +34,7 @@ class ResumeOnOtherRanks(CheckpointTest):
             path.unlink(missing_ok=True)
 
     def test_quality(self):
-        for self.content, self.threads in (("none", 1), ("concat", 1), ("concat", 2)):
+        for self.content, self.threads in (("none", 1), ("concat", 1), ("embed", 1), ("concat", 2)):
             self.forget()
             self.assertEqual(self.part(1, LATER).code, OK)
             whole = self.rmse()

@@ -111,7 +111,7 @@ with tempfile.TemporaryDirectory() as folder:
     (work / "ratings.csv").write_text("userId,movieId,rating\n" + "".join(
         f"user{u},item{i},{(u + i) % 5 + 1}\n" for u in range(3) for i in range(4)))
     make("import", "--ratings", work / "ratings.csv", "-o", CORPUS / "dataset" / "strings.h5")
-    for content in ("none", "concat"):
+    for content in ("none", "concat", "embed"):
         make("train", data, "-o", CORPUS / "model" / f"{content}.h5", "--content", content, "--factors", 3, "--epochs", 2,
              "--threads", 1)
     # steps so long that the best epoch is not the last one, and is stored beside it

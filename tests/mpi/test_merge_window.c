@@ -65,7 +65,7 @@ static void check_rule(bmf_merge_rule rule)
     for (int i = 0; i < N; i++)
         steps[i] = steps_of(rank, i);
     assert_all(bmf_item_copies_create(&model, 1, size, &copies, &err) == BMF_OK);
-    assert_all(bmf_merge_create(world, &copies, K, rule, steps, 1, 1, &merge, &err) == BMF_OK);
+    assert_all(bmf_merge_create(world, &copies, K, rule, steps, 1, 1, NULL, &merge, &err) == BMF_OK);
     for (int i = 0; i < N; i++) {
         for (int f = 0; f < K && steps[i]; f++)
             model.Q[i * model.stride + f] += delta_of(rank, i, f);
@@ -113,7 +113,7 @@ static void test_copies_of_threads_count_as_ranks(void **state)
             all[i] = steps[i] + steps[N + i];
         }
         assert_all(bmf_item_copies_create(&model, 2, size, &copies, &err) == BMF_OK);
-        assert_all(bmf_merge_create(world, &copies, K, (bmf_merge_rule)rule, all, 1, 2, &merge, &err) == BMF_OK);
+        assert_all(bmf_merge_create(world, &copies, K, (bmf_merge_rule)rule, all, 1, 2, NULL, &merge, &err) == BMF_OK);
         for (int c = 0; c < 2; c++)
             for (int i = 0; i < N; i++) {
                 for (int f = 0; f < K && steps[c * N + i]; f++)
@@ -186,7 +186,7 @@ static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
     for (int i = 0; i < N; i++)
         steps[i] = 1;
     assert_all(bmf_item_copies_create(&model, 1, last + 1, &copies, &err) == BMF_OK);
-    assert_all(bmf_merge_create(world, &copies, K, BMF_MERGE_SATURATING, steps, 1, 1, &merge, &err) == BMF_OK);
+    assert_all(bmf_merge_create(world, &copies, K, BMF_MERGE_SATURATING, steps, 1, 1, NULL, &merge, &err) == BMF_OK);
     if (bmf_comm_rank(world) == last)
         model.Q[7 * model.stride] = NAN;
     bmf_window_sums sums = {.squares = 1};

@@ -51,7 +51,7 @@ static bmf_train_result train_on(bmf_comm *comm, const bmf_train_options *option
 static void test_learns(void **state)
 {
     (void)state;
-    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_EMBED; mode++) {
         bmf_train_options options = small_options((bmf_content_mode)mode);
         bmf_train_result result = train_on(world, &options, NULL);
         assert_all(result.meta.val_rmse < 0.93 * result.history[0].val_rmse);
@@ -172,7 +172,7 @@ static double rmse_of_file(bmf_split split, bmf_error *err)
 static void test_file_holds_the_best_epoch(void **state)
 {
     (void)state;
-    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_EMBED; mode++) {
         bmf_train_options options = small_options((bmf_content_mode)mode);
         bmf_train_result result = train_on(world, &options, model_path);
         bmf_error err = BMF_ERROR_INIT;
@@ -244,7 +244,7 @@ static void test_failures_reach_all_ranks(void **state)
 static void test_divergence_is_recovered_from(void **state)
 {
     (void)state;
-    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_EMBED; mode++) {
         bmf_train_options options = small_options((bmf_content_mode)mode);
         bmf_error err = BMF_ERROR_INIT;
         options.learning_rate = 3;
@@ -305,7 +305,7 @@ static void test_resumes_to_the_bit(void **state)
 {
     (void)state;
     char checkpoint[128];
-    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_CONCAT; mode++) {
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_EMBED; mode++) {
         snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint-%d.h5", directory, mode);
         const bmf_train_files files = {.dataset = data, .model = model_path, .checkpoint = checkpoint, .resume = true};
         bmf_train_options options = small_options((bmf_content_mode)mode);

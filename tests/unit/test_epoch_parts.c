@@ -158,13 +158,13 @@ static void test_copies_by_size(void **state)
 static void test_automatic_merges(void **state)
 {
     (void)state;
-    assert_int_equal(bmf_auto_merges(1, 10700, 9000000), 1);
-    assert_int_equal(bmf_auto_merges(8, 10700, 9000000), 1);
-    assert_int_equal(bmf_auto_merges(16, 10700, 1000000000), 2);
-    assert_int_equal(bmf_auto_merges(64, 10700, 1000000000), 7); /* eight would cost more than 4 % */
-    assert_int_equal(bmf_auto_merges(64, 10700, 10000000000), 8);
-    assert_int_equal(bmf_auto_merges(10000, 1000, 1000000000000), 8);
-    assert_int_equal(bmf_auto_merges(64, 3700, 1000000), 1);
+    assert_int_equal(bmf_auto_merges(1, 10700, 9000000, false), 1);
+    assert_int_equal(bmf_auto_merges(8, 10700, 9000000, false), 1);
+    assert_int_equal(bmf_auto_merges(16, 10700, 1000000000, false), 2);
+    assert_int_equal(bmf_auto_merges(64, 10700, 1000000000, false), 7); /* eight would cost more than 4 % */
+    assert_int_equal(bmf_auto_merges(64, 10700, 10000000000, false), 8);
+    assert_int_equal(bmf_auto_merges(10000, 1000, 1000000000000, false), 8);
+    assert_int_equal(bmf_auto_merges(64, 3700, 1000000, false), 1);
 }
 
 static void test_idle_share(void **state)

@@ -1,0 +1,212 @@
+#include "train/embed.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/merge.h"
+#include "train/saturation.h"
+
+/* One kind of parameter: factors, or biases. */
+typedef struct pull {
+    double a;         /* of a step, with the decay */
+    double decay;     /* λ η / a */
+    double curvature; /* η h_max */
+    bmf_saturation saturation;
+} pull;
+
+typedef struct division {
+    const bmf_embed *embed;
+    const bmf_embed_window *window;
+    bmf_model *model;
+    const bmf_item_side *start;
+    pull factor, bias;
+    double content_decay; /* η λ_c */
+} division;
+
+/* Rows of the transpose are in order of items. */
+static int transpose(const bmf_csr *of, bmf_csr *out, bmf_error *err)
+{
+    const int64_t count = bmf_csr_count(of);
+    int status = bmf_csr_create(out, of->columns, of->rows, count, "content by features", err);
+    if (status != BMF_OK)
+        return status;
+    int64_t *next = bmf_alloc_zero(of->columns + 1, sizeof *next, "content by features", err);
+    if (!next)
+        return BMF_ERR_MEMORY;
+    for (int64_t j = 0; j < count; j++)
+        out->indptr[of->indices[j] + 1]++;
+    for (int64_t f = 0; f < of->columns; f++)
+        out->indptr[f + 1] += out->indptr[f];
+    memcpy(next, out->indptr, (size_t)(of->columns + 1) * sizeof *next);
+    for (int64_t i = 0; i < of->rows; i++)
+        for (int64_t j = of->indptr[i]; j < of->indptr[i + 1]; j++) {
+            const int64_t at = next[of->indices[j]]++;
+            out->indices[at] = (int32_t)i;
+            out->data[at] = of->data[j];
+        }
+    bmf_free(next);
+    return BMF_OK;
+}
+
+static void sum_rows(const bmf_csr *content, float *sum)
+{
+    for (int64_t i = 0; i < content->rows; i++) {
+        sum[i] = 0;
+        for (int64_t j = content->indptr[i]; j < content->indptr[i + 1]; j++)
+            sum[i] += fabsf(content->data[j]);
+    }
+}
+
+int bmf_embed_create(const bmf_csr *content, int64_t stride, int64_t threads, bmf_embed *out, bmf_error *err)
+{
+    *out = (bmf_embed){.content = *content, .threads = threads};
+    int status = transpose(content, &out->by_feature, err);
+    out->row_sum = bmf_alloc(content->rows, sizeof *out->row_sum, "sums of content rows", err);
+    out->gradient = bmf_alloc_zero(content->rows * stride, sizeof *out->gradient, "gradients of the items", err);
+    out->bias_gradient = bmf_alloc_zero(content->rows, sizeof *out->bias_gradient, "gradients of the items", err);
+    out->work = bmf_alloc(threads * stride, sizeof *out->work, "sums of gradients", err);
+    if (status != BMF_OK || !out->row_sum || !out->gradient || !out->bias_gradient || !out->work) {
+        bmf_embed_clear(out);
+        return BMF_ERR_MEMORY;
+    }
+    sum_rows(content, out->row_sum);
+    return BMF_OK;
+}
+
+void bmf_embed_clear(bmf_embed *embed)
+{
+    bmf_csr_clear(&embed->by_feature);
+    bmf_free(embed->row_sum);
+    bmf_free(embed->gradient);
+    bmf_free(embed->bias_gradient);
+    bmf_free(embed->work);
+    *embed = (bmf_embed){0};
+}
+
+int64_t bmf_embed_bytes(int64_t items, int64_t features, int64_t entries, int64_t stride)
+{
+    const int64_t word = (int64_t)sizeof(float);
+    return entries * 2 * word + (features + 1) * (int64_t)sizeof(int64_t) + items * (stride + 2) * word;
+}
+
+/* `largest`: steps on one item. */
+static void describe_pull(pull *p, double learning_rate, double lambda, double h, double h_max, int64_t largest)
+{
+    p->a = bmf_merge_pull(learning_rate, lambda, h);
+    p->decay = p->a > 0 ? lambda * learning_rate / p->a : 0;
+    p->curvature = learning_rate * h_max;
+    bmf_saturation_init(&p->saturation, p->a, largest);
+}
+
+/* (a n_i / s_i) G of one parameter that went from E0 to E. */
+static float gradient_of(const pull *p, double s, int32_t n, float E, float E0)
+{
+    const double unsaturate = s > 0 ? p->a * (double)n / s : 1;
+    return (float)(unsaturate * ((double)(E - E0) + p->decay * s * (double)E0));
+}
+
+/* The gradients of item i into the arrays. */
+static void find_gradient(const division *d, int64_t i)
+{
+    const int32_t n = d->window->steps[i];
+    if (n == 0)
+        return; /* nobody looks */
+    const int64_t stride = d->model->stride;
+    const float *E = d->model->Q + i * stride, *E0 = d->start->Q + i * stride;
+    float *to = d->embed->gradient + i * stride;
+    const double s = bmf_saturation_of(&d->factor.saturation, n), s_bias = bmf_saturation_of(&d->bias.saturation, n);
+    const float unsaturate = s > 0 ? (float)(d->factor.a * (double)n / s) : 1, decay = (float)(d->factor.decay * s);
+    for (int64_t f = 0; f < stride; f++)
+        to[f] = unsaturate * ((E[f] - E0[f]) + decay * E0[f]);
+    d->embed->bias_gradient[i] = gradient_of(&d->bias, s_bias, n, d->model->item_bias[i], d->start->bias[i]);
+}
+
+/* (1 − exp(−R)) / R. */
+static float damping(double R)
+{
+    return R > 0 ? (float)(-expm1(-R) / R) : 1;
+}
+
+/* Moves V_f and its bias. sum: (stride) to work in. */
+static void move_feature(const division *d, int64_t feature, float *sum)
+{
+    const bmf_csr *items = &d->embed->by_feature;
+    const int64_t stride = d->model->stride;
+    double overlap = 0, steps = 0, bias_sum = 0;
+    memset(sum, 0, (size_t)stride * sizeof *sum);
+    for (int64_t j = items->indptr[feature]; j < items->indptr[feature + 1]; j++) {
+        const int64_t i = items->indices[j];
+        const int32_t n = d->window->steps[i];
+        if (n == 0)
+            continue;
+        const float x = items->data[j], *gradient = d->embed->gradient + i * stride;
+        for (int64_t f = 0; f < stride; f++)
+            sum[f] += x * gradient[f];
+        bias_sum += (double)(x * d->embed->bias_gradient[i]);
+        overlap += fabs((double)x) * (double)n * (double)d->embed->row_sum[i];
+        steps += (double)n;
+    }
+    const double decay = d->content_decay * steps;
+    const float c = damping(d->factor.curvature * overlap + decay), shrink = (float)decay;
+    float *V = d->model->V + feature * stride, *bias = &d->model->feature_bias[feature];
+    for (int64_t f = 0; f < stride; f++)
+        V[f] += c * (sum[f] - shrink * V[f]);
+    *bias += damping(d->bias.curvature * overlap + decay) * ((float)bias_sum - shrink * *bias);
+}
+
+/* Moves the item's own part in what its features have left over and blends them. y: (stride) to work in. 0 unless something
+ * is not finite. */
+static float move_item(const division *d, int64_t i, float *y)
+{
+    const int64_t stride = d->model->stride;
+    const int32_t n = d->window->steps[i];
+    float *E = d->model->Q + i * stride, *E0 = d->start->Q + i * stride, *Q = d->model->own_Q + i * stride;
+    memset(y, 0, (size_t)stride * sizeof *y);
+    const float y_bias = bmf_model_add_embedding(d->model, &d->embed->content, i, y);
+    const float s = (float)bmf_saturation_of(&d->factor.saturation, n), decay = (float)d->factor.decay * s;
+    const float s_bias = (float)bmf_saturation_of(&d->bias.saturation, n), bias_decay = (float)d->bias.decay * s_bias;
+    float change = 0;
+    for (int64_t f = 0; f < stride; f++) {
+        const float before = E0[f] - Q[f]; /* Vᵀx_i as the window began */
+        if (n > 0)
+            Q[f] += (E[f] - E0[f]) + decay * before - s * (y[f] - before);
+        E[f] = E0[f] = Q[f] + y[f];
+        change += E[f] * 0;
+    }
+    float *own = &d->model->own_bias[i], *blended = &d->model->item_bias[i], *began = &d->start->bias[i];
+    const float before = *began - *own;
+    if (n > 0)
+        *own += (*blended - *began) + bias_decay * before - s_bias * (y_bias - before);
+    *blended = *began = *own + y_bias;
+    return change + *blended * 0;
+}
+
+bool bmf_embed_divide(const bmf_embed *embed, const bmf_embed_window *window, bmf_model *model,
+                      const bmf_item_side *start)
+{
+    division d = {.embed = embed, .window = window, .model = model, .start = start};
+    const int64_t n = model->items, F = model->features, stride = model->stride;
+    int32_t largest = 0;
+    float change = 0;
+    for (int64_t i = 0; i < n; i++)
+        largest = window->steps[i] > largest ? window->steps[i] : largest;
+    describe_pull(&d.factor, window->learning_rate, window->regularization, window->h, window->h_max, largest);
+    describe_pull(&d.bias, window->learning_rate, window->bias_regularization, 1, 1, largest);
+    d.content_decay = window->learning_rate * window->content_regularization;
+#pragma omp parallel reduction(+ : change) num_threads((int)embed->threads) if (embed->threads > 1)
+    {
+        float *row = embed->work + omp_get_thread_num() * stride;
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < n; i++)
+            find_gradient(&d, i);
+#pragma omp for schedule(dynamic, 4)
+        for (int64_t f = 0; f < F; f++)
+            move_feature(&d, f, row);
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < n; i++)
+            change += move_item(&d, i, row);
+    }
+    return isfinite(change);
+}
