@@ -400,6 +400,31 @@ static int blend_from_file(bmf_model_file *file, bmf_model *model, bmf_error *er
     return status;
 }
 
+/* Rows of a count of 0 to 0. */
+static void forget_rows(float *rows, const int32_t *count, int64_t number, int64_t stride)
+{
+    for (int64_t r = 0; r < number; r++)
+        if (count[r] == 0)
+            memset(rows + r * stride, 0, (size_t)stride * sizeof *rows);
+}
+
+static int forget_untrained(bmf_model_file *file, bmf_model *model, bmf_error *err)
+{
+    const int64_t most = model->users > model->items ? model->users : model->items;
+    int32_t *count = bmf_alloc(most, sizeof *count, "counts of ratings", err);
+    int status = count ? BMF_OK : BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = bmf_model_file_read_user_counts(file, model->first_user, model->users, count, err);
+    if (status == BMF_OK) {
+        forget_rows(model->P, count, model->users, model->stride);
+        status = bmf_model_file_read_item_counts(file, 0, model->items, count, err);
+    }
+    if (status == BMF_OK)
+        forget_rows(model->V ? model->own_Q : model->Q, count, model->items, model->stride);
+    bmf_free(count);
+    return status;
+}
+
 int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err)
 {
     const bmf_model_meta *meta = bmf_model_file_meta(file);
@@ -412,6 +437,8 @@ int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model 
         out->global_mean = meta->global_mean;
         status = bmf_model_read(file, &bmf_model_roles_now, out, err);
     }
+    if (status == BMF_OK)
+        status = forget_untrained(file, out, err);
     if (status == BMF_OK && embeds)
         status = blend_from_file(file, out, err);
     if (status != BMF_OK)

@@ -77,7 +77,8 @@ typedef struct bmf_model_roles {
 extern const bmf_model_roles bmf_model_roles_now, bmf_model_roles_best; /* at the root; in /state/best */
 int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model *model, bmf_error *err);
 
-/* Reads users [first, last) and all items of a model file (clear when done). Local. */
+/* Reads users [first, last) and all items of a model file (clear when done). Factors of users and items without a training
+ * rating are still what they started from: they are read as 0, where the file tells whose they are. Local. */
 int bmf_model_load(bmf_model_file *file, int64_t first, int64_t last, bmf_model *out, bmf_error *err);
 
 #endif

@@ -115,6 +115,10 @@ int bmf_model_writer_rows(bmf_model_writer *writer, bmf_role role, int64_t first
 /* The next rows of W, from the first user on in order: indices ascend in a row. Local. */
 int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_error *err);
 
+/* Training ratings of each user (m) and each item (n), to be told before anything is handed over: a reader then knows whose
+ * factors were never trained. Files without them are read too. Local. */
+int bmf_model_writer_counts(bmf_model_writer *writer, const int32_t *of_users, const int32_t *of_items, bmf_error *err);
+
 int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
 
 /* Closes the file as it is, its row-wise arrays without values, for all ranks to write those (store/parallel_file.h): *temporary
@@ -145,6 +149,10 @@ int bmf_model_file_verify(const char *path, bmf_error *err);
 int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
+
+/* Training ratings of users, or items, [first, first + count) into out; −1 for all where the file does not tell. Local. */
+int bmf_model_file_read_user_counts(bmf_model_file *file, int64_t first, int64_t count, int32_t *out, bmf_error *err);
+int bmf_model_file_read_item_counts(bmf_model_file *file, int64_t first, int64_t count, int32_t *out, bmf_error *err);
 
 /* All epochs; of a checkpoint exactly as many as its state says are finished. */
 int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, int64_t *count, bmf_error *err);

@@ -177,6 +177,49 @@ int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_erro
     return finish(file, bmf_h5_read_content(file->id, file->meta.items, file->meta.features, out, err), err);
 }
 
+static int read_some_counts(hid_t group, int64_t rows, int64_t first, int64_t count, int32_t *out, bmf_error *err)
+{
+    bmf_h5_array array;
+    int status = bmf_h5_array_open(group, "ratings", BMF_H5_INT32, false, &array, err);
+    if (status != BMF_OK)
+        return status;
+    status = bmf_h5_array_expect_rows(&array, rows, "one for each id", err);
+    if (status == BMF_OK)
+        status = bmf_h5_array_read(&array, first, count, out, err);
+    for (int64_t i = 0; i < count && status == BMF_OK; i++)
+        if (out[i] < 0)
+            status = bmf_fail(err, BMF_ERR_INPUT, "ratings: row %" PRId64 " says %" PRId32 ", 0 or more is allowed",
+                              first + i, out[i]);
+    (void)bmf_h5_array_close(&array, NULL);
+    return status;
+}
+
+static int read_counts(bmf_model_file *file, const char *name, int64_t rows, int64_t first, int64_t count, int32_t *out,
+                       bmf_error *err)
+{
+    hid_t group = -1;
+    bool told = false;
+    int status = bmf_h5_group_open(file->id, name, &group, err);
+    if (status == BMF_OK)
+        status = bmf_h5_exists(group, "ratings", &told, err);
+    if (status == BMF_OK && told)
+        status = read_some_counts(group, rows, first, count, out, err);
+    for (int64_t i = 0; i < count && !told; i++)
+        out[i] = -1;
+    bmf_h5_close(&group);
+    return finish(file, status, err);
+}
+
+int bmf_model_file_read_user_counts(bmf_model_file *file, int64_t first, int64_t count, int32_t *out, bmf_error *err)
+{
+    return read_counts(file, "users", file->meta.users, first, count, out, err);
+}
+
+int bmf_model_file_read_item_counts(bmf_model_file *file, int64_t first, int64_t count, int32_t *out, bmf_error *err)
+{
+    return read_counts(file, "items", file->meta.items, first, count, out, err);
+}
+
 static int open_history(bmf_model_file *file, hid_t *group, int64_t *count, bmf_error *err)
 {
     bmf_h5_array array;

@@ -15,6 +15,18 @@ static int verify_ids(bmf_model_file *file, bmf_error *err)
     return status;
 }
 
+static int verify_counts(bmf_model_file *file, bmf_error *err)
+{
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
+    const int64_t most = meta->users > meta->items ? meta->users : meta->items;
+    int32_t *count = bmf_alloc(most, sizeof *count, "counts to verify", err);
+    int status = count ? bmf_model_file_read_user_counts(file, 0, meta->users, count, err) : BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = bmf_model_file_read_item_counts(file, 0, meta->items, count, err);
+    bmf_free(count);
+    return status;
+}
+
 static int verify_content(bmf_model_file *file, bmf_error *err)
 {
     bmf_content content = {0};
@@ -71,6 +83,8 @@ int bmf_model_file_verify(const char *path, bmf_error *err)
     if (status != BMF_OK)
         return status;
     status = verify_ids(file, err);
+    if (status == BMF_OK)
+        status = verify_counts(file, err);
     if (status == BMF_OK)
         status = verify_content(file, err);
     if (status == BMF_OK)

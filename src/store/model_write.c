@@ -45,7 +45,8 @@ static int check_inputs(const bmf_model_meta *meta, const bmf_ids *users, const 
 static int64_t estimate(const bmf_model_meta *meta, const bmf_ids *users, const bmf_ids *items,
                         const bmf_content *content, int64_t weights, const bmf_train_state *state)
 {
-    int64_t bytes = SLACK + bmf_h5_estimate_ids(users) + bmf_h5_estimate_ids(items);
+    int64_t bytes = SLACK + bmf_h5_estimate_ids(users) + bmf_h5_estimate_ids(items) +
+                    bmf_h5_estimate(meta->users, sizeof(int32_t)) + bmf_h5_estimate(meta->items, sizeof(int32_t));
     for (int role = 0; role < BMF_ROLES; role++) {
         bmf_extent extent = bmf_role_extent(meta, state, (bmf_role)role);
         bytes += bmf_h5_estimate(extent.rows * extent.columns, bmf_role_size((bmf_role)role));
@@ -185,6 +186,26 @@ int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_
         status = bmf_fail(err, BMF_ERR_INTERNAL, "a model of this kind has no W");
     else
         status = bmf_h5_csr_append(&writer->weights, rows, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", writer->path);
+    return status;
+}
+
+static int write_counts(hid_t file, const char *name, const int32_t *count, int64_t rows, bmf_error *err)
+{
+    hid_t group = -1;
+    int status = bmf_h5_group_open(file, name, &group, err);
+    if (status == BMF_OK)
+        status = bmf_h5_write_vector(group, "ratings", BMF_H5_INT32, rows, count, err);
+    bmf_h5_close(&group);
+    return status;
+}
+
+int bmf_model_writer_counts(bmf_model_writer *writer, const int32_t *of_users, const int32_t *of_items, bmf_error *err)
+{
+    int status = write_counts(writer->file, "users", of_users, writer->meta.users, err);
+    if (status == BMF_OK)
+        status = write_counts(writer->file, "items", of_items, writer->meta.items, err);
     if (status != BMF_OK)
         bmf_context(err, "%s", writer->path);
     return status;

@@ -58,6 +58,8 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
         .model = &t->model,
         .meta = &meta,
         .dataset = t->file,
+        .user_ratings = t->shard.user_ratings,
+        .item_ratings = t->shard.item_ratings,
         .history = t->history,
         .epochs = state.epoch,
         .state = &state,

@@ -15,13 +15,13 @@ const char *bmf_memory_part_name(bmf_memory_part part)
     return names[part];
 }
 
-/* Of the order: two positions, a key and up to two buckets for each user; counts of steps. */
+/* Of the order: two positions, a key and up to two buckets for each user; counts of steps and of ratings. */
 static int64_t order_bytes(const bmf_memory_sizes *s)
 {
     const int64_t of_users = s->users * (int64_t)(4 * sizeof(int32_t) + sizeof(uint64_t));
     const int64_t windows = bmf_epoch_keeps_steps(s->windows, s->threads, s->items, s->train) ? s->windows : 1;
     const int64_t counts = s->windows > 1 || s->copies > 1 ? windows * s->threads : 0;
-    return of_users + (counts + 1) * s->items * (int64_t)sizeof(int32_t);
+    return of_users + (counts + 2) * s->items * (int64_t)sizeof(int32_t);
 }
 
 bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)

@@ -181,6 +181,8 @@ int bmf_save_create_writer(const bmf_save *save, int64_t weights, bmf_model_writ
     if (status == BMF_OK)
         status = bmf_model_writer_create(save->path, save->meta, &users, &items,
                                          save->meta->features > 0 ? &content : NULL, weights, save->state, out, err);
+    if (status == BMF_OK)
+        status = bmf_model_writer_counts(*out, save->user_ratings, save->item_ratings, err);
     bmf_ids_clear(&users);
     bmf_ids_clear(&items);
     bmf_content_clear(&content);

@@ -12,7 +12,8 @@ typedef struct bmf_save {
     const char *path;
     const bmf_model *model;
     const bmf_model_meta *meta;
-    bmf_dataset_file *dataset; /* where ids and content come from */
+    bmf_dataset_file *dataset;                  /* where ids and content come from */
+    const int32_t *user_ratings, *item_ratings; /* training ratings of each, on rank 0 */
     const bmf_epoch_record *history;
     int64_t epochs;
     const bmf_train_state *state; /* of a checkpoint; NULL for a model */

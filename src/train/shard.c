@@ -9,6 +9,7 @@
 #include "train/rating_pass.h"
 
 #define MOST_RATINGS ((int64_t)1 << 30) /* of one user */
+#define COUNTED_TOGETHER 8192           /* items */
 
 void bmf_partition_users(const int64_t *indptr, int64_t users, int parts, int64_t *bounds)
 {
@@ -29,6 +30,8 @@ void bmf_shard_clear(bmf_shard *shard)
     bmf_ratings_clear(&shard->train);
     bmf_ratings_clear(&shard->val);
     bmf_content_rows_clear(&shard->rows);
+    bmf_free(shard->user_ratings);
+    bmf_free(shard->item_ratings);
     bmf_free(shard->item_steps);
     *shard = (bmf_shard){0};
 }
@@ -61,6 +64,21 @@ static int check_row_lengths(const bmf_csr *ratings, int64_t first_user, const c
     return BMF_OK;
 }
 
+static int count_ratings(const int64_t *indptr, int64_t users, int32_t **out, bmf_error *err)
+{
+    int32_t *count = *out = bmf_alloc(users, sizeof *count, "ratings of users", err);
+    for (int64_t u = 0; count && u < users; u++)
+        count[u] = (int32_t)(indptr[u + 1] - indptr[u]);
+    return count ? BMF_OK : BMF_ERR_MEMORY;
+}
+
+static int allocate_counts(int64_t items, bmf_shard *out, bmf_error *err)
+{
+    out->item_steps = bmf_alloc_zero(items, sizeof *out->item_steps, "item steps", err);
+    out->item_ratings = bmf_alloc(items, sizeof *out->item_ratings, "ratings of items", err);
+    return out->item_steps && out->item_ratings ? BMF_OK : BMF_ERR_MEMORY;
+}
+
 static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, bmf_shard *out,
                       bmf_error *err)
 {
@@ -82,8 +100,10 @@ static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content,
         status = bmf_dataset_file_read_ratings(file, BMF_VAL, bounds[rank], bounds[rank + 1], 0, &out->val, err);
     if (status == BMF_OK && want_content)
         status = read_content(file, content_weight, out, err);
-    if (status == BMF_OK && !(out->item_steps = bmf_alloc_zero(shape.items, sizeof(int32_t), "item steps", err)))
-        status = BMF_ERR_MEMORY;
+    if (status == BMF_OK && rank == 0)
+        status = count_ratings(indptr, shape.users, &out->user_ratings, err);
+    if (status == BMF_OK)
+        status = allocate_counts(shape.items, out, err);
     bmf_free(indptr);
     bmf_free(bounds);
     return status;
@@ -105,6 +125,20 @@ static void share_statistics(bmf_comm *comm, const bmf_rating_statistics *own, b
     }
     bmf_comm_sum_double(comm, &squares, 1);
     shard->variance = squares / (double)shard->all_train;
+}
+
+/* Each item's ratings of all ranks, in pieces that the stack has room for. Collective. */
+static void share_item_ratings(bmf_comm *comm, bmf_shard *shard)
+{
+    int64_t sum[COUNTED_TOGETHER];
+    for (int64_t first = 0; first < shard->items; first += COUNTED_TOGETHER) {
+        const int64_t left = shard->items - first, count = left < COUNTED_TOGETHER ? left : COUNTED_TOGETHER;
+        for (int64_t i = 0; i < count; i++)
+            sum[i] = shard->item_steps[first + i];
+        bmf_comm_sum_int64(comm, sum, count);
+        for (int64_t i = 0; i < count; i++)
+            shard->item_ratings[first + i] = (int32_t)sum[i];
+    }
 }
 
 /* Every rank opened the file by itself: they must have met the same one. Collective. */
@@ -149,5 +183,6 @@ int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, do
     out->all_train = shape.ratings[BMF_TRAIN];
     out->all_val = shape.ratings[BMF_VAL];
     share_statistics(comm, &own, out);
+    share_item_ratings(comm, out);
     return BMF_OK;
 }

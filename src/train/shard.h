@@ -20,7 +20,9 @@ typedef struct bmf_shard {
     double mean;     /* of all training ratings */
     double variance; /* of all training ratings around it */
     double rating_min, rating_max;
-    int32_t *item_steps; /* (items) training ratings of each item held here: its steps in an epoch */
+    int32_t *user_ratings; /* (all_users) training ratings of each user; on rank 0, else NULL */
+    int32_t *item_ratings; /* (items) training ratings of each item, of all ranks together */
+    int32_t *item_steps;   /* (items) training ratings of each item held here: its steps in an epoch */
 } bmf_shard;
 
 /* Reads this rank's users, with the threads that the file is read by; content only if wanted. The result does not depend on

@@ -92,6 +92,13 @@ static void test_statistics_are_of_all_ranks(void **state)
     assert_all(steps == bmf_csr_count(&shard.train.matrix));
     bmf_comm_sum_int64(world, &steps, 1);
     assert_all(steps == count);
+    assert_all((shard.user_ratings != NULL) == (bmf_comm_rank(world) == 0));
+    for (int64_t u = 0; shard.user_ratings && u < shard.all_users; u++)
+        assert_true(shard.user_ratings[u] == all.matrix.indptr[u + 1] - all.matrix.indptr[u]);
+    for (int64_t j = 0; j < count; j++)
+        shard.item_ratings[all.matrix.indices[j]]--;
+    for (int64_t i = 0; i < shard.items; i++)
+        assert_true(shard.item_ratings[i] == 0);
     assert_all(fabs(shard.mean - sum / (double)count) < 1e-12);
     assert_all(fabs(shard.variance - squares / (double)count) < 1e-10);
     assert_all(shard.rating_min == low && shard.rating_max == high);

@@ -214,6 +214,11 @@ bmf_model_meta sample_meta(const bmf_dataset *dataset, bmf_content_mode mode, in
                             .dataset_fingerprint = 0xfedcba9876543210u};
 }
 
+int32_t sample_count(int64_t row)
+{
+    return (int32_t)(row % 5 * (row + 3));
+}
+
 float sample_value(bmf_role role, int64_t row, int64_t column)
 {
     return (float)role + 0.125f * (float)row - 0.5f * (float)column;
@@ -280,6 +285,17 @@ int64_t sample_weight_count(const bmf_model_meta *meta)
     return count;
 }
 
+static int write_counts(bmf_model_writer *writer, const bmf_model_meta *meta, bmf_error *err)
+{
+    const int64_t most = meta->users > meta->items ? meta->users : meta->items;
+    int32_t *count = bmf_alloc(most, sizeof *count, "counts", err);
+    for (int64_t i = 0; count && i < most; i++)
+        count[i] = sample_count(i);
+    int status = count ? bmf_model_writer_counts(writer, count, count, err) : BMF_ERR_MEMORY;
+    bmf_free(count);
+    return status;
+}
+
 int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_dataset *dataset, bmf_error *err)
 {
     bmf_model_writer *writer;
@@ -291,6 +307,7 @@ int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_d
                                 sample_weight_count(meta), NULL, &writer, err);
     if (status != BMF_OK)
         return status;
+    status = write_counts(writer, meta, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = write_array(writer, meta, (bmf_role)role, err);
     if (status == BMF_OK && bmf_model_meta_has_weights(meta))
@@ -327,6 +344,20 @@ static int compare_weights(bmf_model_file *file, const bmf_model_meta *meta, bmf
         status = -1;
     bmf_csr_clear(&found);
     bmf_csr_clear(&wanted);
+    return status;
+}
+
+static int compare_counts(bmf_model_file *file, const bmf_model_meta *meta, bmf_error *err)
+{
+    const int64_t first = meta->users / 2, users = meta->users - first;
+    int32_t *count = bmf_alloc(users + meta->items, sizeof *count, "counts", err);
+    int status = count ? bmf_model_file_read_user_counts(file, first, users, count, err) : BMF_ERR_MEMORY;
+    if (status == BMF_OK)
+        status = bmf_model_file_read_item_counts(file, 0, meta->items, count + users, err);
+    for (int64_t i = 0; i < users + meta->items && status == BMF_OK; i++)
+        if (count[i] != sample_count(i < users ? first + i : i - users))
+            status = -1;
+    bmf_free(count);
     return status;
 }
 
@@ -390,6 +421,8 @@ int sample_model_compare(const char *path, const bmf_model_meta *meta, const bmf
         status = -1;
     if (status == BMF_OK)
         status = compare_ids(file, dataset, err);
+    if (status == BMF_OK)
+        status = compare_counts(file, meta, err);
     if (status == BMF_OK)
         status = compare_content(file, meta, dataset, err);
     if (status == BMF_OK)

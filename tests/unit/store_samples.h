@@ -27,6 +27,9 @@ bool datasets_equal(const bmf_dataset *a, const bmf_dataset *b);
 /* A meta for the data set with k factors, with a value of its own in every field. */
 bmf_model_meta sample_meta(const bmf_dataset *dataset, bmf_content_mode mode, int64_t factors);
 
+/* Training ratings of a user or item in a sample model; none for some of them. */
+int32_t sample_count(int64_t row);
+
 /* Value (row, column) of an array in a sample model. */
 float sample_value(bmf_role role, int64_t row, int64_t column);
 

@@ -201,6 +201,40 @@ static void missing_rows_are_not_committed(void **state)
     check_nothing_open();
 }
 
+/* Older files do not tell who was trained; a count below 0 is refused. */
+static void counts_may_be_missing_but_not_wrong(void **state)
+{
+    (void)state;
+    sample model = make(BMF_CONTENT_NONE, 9, 6, false);
+    float rows[13 * 5] = {0};
+    int32_t count[13] = {[4] = -7}, read[11];
+    const char *path = test_path("counts.h5");
+    for (int told = 0; told < 2; told++) {
+        bmf_model_file *file = NULL;
+        bmf_model_writer *writer = start(path, &model);
+        if (told)
+            assert_ok(bmf_model_writer_counts(writer, count, count, &err), err);
+        assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_P, 0, 9, rows, &err), err);
+        assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_Q, 0, 13, rows, &err), err);
+        assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_USER_BIAS, 0, 9, rows, &err), err);
+        assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_ITEM_BIAS, 0, 13, rows, &err), err);
+        if (told) {
+            assert_int_equal(bmf_model_writer_commit(&writer, &err), BMF_ERR_IO);
+            assert_non_null(strstr(err.text, "row 4 says -7"));
+            bmf_error_clear(&err);
+            continue;
+        }
+        assert_ok(bmf_model_writer_commit(&writer, &err), err);
+        assert_ok(bmf_model_file_open(path, &file, &err), err);
+        assert_ok(bmf_model_file_read_item_counts(file, 2, 11, read, &err), err);
+        for (int i = 0; i < 11; i++)
+            assert_int_equal(read[i], -1);
+        bmf_model_file_close(&file);
+    }
+    bmf_dataset_clear(&model.dataset);
+    check_nothing_open();
+}
+
 /* More entries than announced are refused at once, fewer at the commit. */
 static void weights_come_as_announced(void **state)
 {
@@ -249,9 +283,9 @@ static void wrong_metas_are_refused(void **state)
                      BMF_ERR_INPUT);
     assert_non_null(strstr(err.text, "'global_mean' is not finite"));
     bmf_error_clear(&err);
-    assert_int_equal(
-        bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, 0, NULL, &writer, &err),
-        BMF_ERR_INTERNAL);
+    assert_int_equal(bmf_model_writer_create(path, &model.meta, &model.dataset.users, &model.dataset.items, NULL, 0,
+                                             NULL, &writer, &err),
+                     BMF_ERR_INTERNAL);
     assert_int_equal(file_size(path), -1);
     bmf_dataset_clear(&model.dataset);
 }
@@ -344,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup(extents_follow_the_meta, clear_error),
         cmocka_unit_test_setup(rows_are_read_in_ranges, clear_error),
         cmocka_unit_test_setup(weights_are_read_in_ranges, clear_error),
+        cmocka_unit_test_setup(counts_may_be_missing_but_not_wrong, clear_error),
         cmocka_unit_test_setup(weights_come_as_announced, clear_error),
         cmocka_unit_test_setup(nothing_shows_before_the_commit, clear_error),
         cmocka_unit_test_setup(missing_rows_are_not_committed, clear_error),
