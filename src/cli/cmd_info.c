@@ -124,6 +124,8 @@ static void print_dataset(const subject *s, const dataset_facts *facts)
                shape->ratings[BMF_VAL], shape->ratings[BMF_TEST]);
     print_line(s->output, "sparsity", "%.6f", sparsity_of(shape));
     print_line(s->output, "features", "%" PRId64, shape->features);
+    if (shape->user_features > 0)
+        print_line(s->output, "user features", "%" PRId64, shape->user_features);
     print_line(s->output, "fingerprint", "%016" PRIx64, facts->fingerprint);
     bmf_import_record_print(s->output, &facts->import);
 }
@@ -135,6 +137,7 @@ static json_t *dataset_json(const subject *s, const dataset_facts *facts)
     bmf_json_int(&json, "users", facts->shape.users);
     bmf_json_int(&json, "items", facts->shape.items);
     bmf_json_int(&json, "features", facts->shape.features);
+    bmf_json_int(&json, "user_features", facts->shape.user_features);
     for (int split = 0; split < BMF_SPLITS; split++)
         bmf_json_int(&ratings, bmf_split_name((bmf_split)split), facts->shape.ratings[split]);
     bmf_json_put(&json, "ratings", bmf_json_done(&ratings));

@@ -98,6 +98,9 @@ void bmf_report_print(bmf_output *output, const bmf_dataset *dataset, const bmf_
                      report->items, report->sparsity);
     bmf_output_print(output, "%-18s%" PRId64 " features, %" PRId64 " items without content\n", "content",
                      report->features, report->items_without_content);
+    if (report->user_features > 0)
+        bmf_output_print(output, "%-18s%" PRId64 " features, %" PRId64 " users without content\n", "user content",
+                         report->user_features, report->users_without_content);
     bmf_import_record_print(output, &dataset->import);
 }
 
@@ -146,6 +149,8 @@ json_t *bmf_report_json(const char *path, const bmf_dataset *dataset, const bmf_
     bmf_json_int(&json, "items", report->items);
     bmf_json_int(&json, "features", report->features);
     bmf_json_int(&json, "items_without_content", report->items_without_content);
+    bmf_json_int(&json, "user_features", report->user_features);
+    bmf_json_int(&json, "users_without_content", report->users_without_content);
     bmf_json_number(&json, "sparsity", report->sparsity);
     bmf_json_bool(&json, "totals_consistent", report->totals_consistent);
     bmf_json_put(&json, "splits", bmf_json_done(&splits));

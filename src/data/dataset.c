@@ -24,5 +24,6 @@ void bmf_dataset_clear(bmf_dataset *dataset)
     for (int s = 0; s < BMF_SPLITS; s++)
         bmf_ratings_clear(&dataset->split[s]);
     bmf_content_clear(&dataset->content);
+    bmf_content_clear(&dataset->user_content);
     *dataset = (bmf_dataset){0};
 }

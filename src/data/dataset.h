@@ -11,11 +11,11 @@ typedef enum bmf_split { BMF_TRAIN, BMF_VAL, BMF_TEST, BMF_SPLITS } bmf_split;
 /* "train", "val", "test". */
 const char *bmf_split_name(bmf_split split);
 
-/* Content: items × features, a TF-IDF row an item (L2 norm 1 or empty). */
+/* Content of items or of users: a row of features each (L2 norm 1 or empty). */
 typedef struct bmf_content {
-    bmf_csr matrix;      /* (n × F) */
-    bmf_strings feature; /* (F) terms, ascending */
-    double *idf;         /* (F) */
+    bmf_csr matrix;      /* (rows × F) */
+    bmf_strings feature; /* (F) names, ascending */
+    double *idf;         /* (F) what a feature's count was multiplied by before the row was scaled */
 } bmf_content;
 
 void bmf_content_clear(bmf_content *content);
@@ -40,7 +40,8 @@ typedef struct bmf_dataset {
     bmf_ids users, items;          /* m users with at least one rating; n items of the catalogue, rated or not */
     bmf_strings title;             /* (n), empty strings where unknown; or count 0 */
     bmf_ratings split[BMF_SPLITS]; /* each m × n, by user, a user's ratings in order of time */
-    bmf_content content;           /* n × F; F may be 0 */
+    bmf_content content;           /* of the items, n × F; F may be 0 */
+    bmf_content user_content;      /* of the users, m × G; G may be 0 */
     bmf_import_record import;
 } bmf_dataset;
 

@@ -45,8 +45,8 @@ typedef struct bmf_split_report {
 
 typedef struct bmf_dataset_report {
     bmf_split_report split[BMF_SPLITS], all;
-    int64_t users, items, features;
-    int64_t items_without_content;
+    int64_t users, items, features, user_features;
+    int64_t items_without_content, users_without_content;
     double sparsity;
     bool no_memory;         /* to count items and to compare pairs: neither was done */
     bool totals_consistent; /* the splits add up to ratings read less duplicates merged; no (user, item) pair twice */

@@ -127,13 +127,17 @@ static void report_splits(const bmf_dataset *dataset, unsigned char *seen, bmf_d
 bmf_dataset_report bmf_dataset_report_of(const bmf_dataset *dataset)
 {
     int64_t m = dataset->users.count, n = dataset->items.count;
-    bmf_dataset_report out = {.users = m, .items = n, .features = dataset->content.feature.count};
+    bmf_dataset_report out = {.users = m,
+                              .items = n,
+                              .features = dataset->content.feature.count,
+                              .user_features = dataset->user_content.feature.count};
     if (!shapes_agree(dataset))
         return out;
     unsigned char *seen = bmf_alloc_zero(2 * n, 1, "report", NULL);
     int64_t *last = bmf_alloc(n, sizeof *last, "report", NULL);
     report_splits(dataset, seen, &out);
     out.items_without_content = dataset->content.matrix.indptr ? empty_rows(&dataset->content.matrix) : n;
+    out.users_without_content = dataset->user_content.matrix.indptr ? empty_rows(&dataset->user_content.matrix) : m;
     out.sparsity = m && n ? 1 - (double)out.all.ratings / ((double)m * (double)n) : 1;
     int64_t expected = dataset->import.ratings_read - dataset->import.duplicate_ratings;
     out.no_memory = !seen || !last;

@@ -16,7 +16,7 @@ int bmf_dataset_read(const char *path, bmf_dataset *out, bmf_error *err);
 typedef struct bmf_dataset_file bmf_dataset_file;
 
 typedef struct bmf_dataset_shape {
-    int64_t users, items, features;
+    int64_t users, items, features, user_features;
     int64_t ratings[BMF_SPLITS];
 } bmf_dataset_shape;
 
@@ -35,6 +35,8 @@ int bmf_dataset_file_read_users(bmf_dataset_file *file, bmf_ids *out, bmf_error 
 int bmf_dataset_file_read_items(bmf_dataset_file *file, bmf_ids *out, bmf_error *err);
 int bmf_dataset_file_read_titles(bmf_dataset_file *file, bmf_strings *out, bmf_error *err);
 int bmf_dataset_file_read_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err);
+/* {0} if shape.user_features is 0. */
+int bmf_dataset_file_read_user_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err);
 int bmf_dataset_file_read_import(bmf_dataset_file *file, bmf_import_record *out, bmf_error *err);
 
 /* indptr of a split: (users + 1) from bmf_alloc, checked. */

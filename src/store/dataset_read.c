@@ -52,13 +52,25 @@ static int check_split(bmf_dataset_file *file, bmf_split split, bmf_error *err)
     return status;
 }
 
-static int check_content(bmf_dataset_file *file, bmf_error *err)
+static int count_features(const bmf_dataset_file *file, const char *name, int64_t rows, int64_t *out, bmf_error *err)
 {
     bmf_h5_csr csr;
-    int status = bmf_h5_csr_open(file->id, "content", file->shape.items, -1, &csr, err);
+    int status = bmf_h5_csr_open(file->id, name, rows, -1, &csr, err);
     if (status == BMF_OK)
-        file->shape.features = csr.columns;
+        *out = csr.columns;
     bmf_h5_csr_close(&csr);
+    return status;
+}
+
+/* The users' content may be missing: data sets without any have none, nor those of older programs. */
+static int check_content(bmf_dataset_file *file, bmf_error *err)
+{
+    bool exists = false;
+    int status = count_features(file, "content", file->shape.items, &file->shape.features, err);
+    if (status == BMF_OK)
+        status = bmf_h5_exists(file->id, "user_content", &exists, err);
+    if (status == BMF_OK && exists)
+        status = count_features(file, "user_content", file->shape.users, &file->shape.user_features, err);
     return status;
 }
 
@@ -158,7 +170,16 @@ int bmf_dataset_file_read_titles(bmf_dataset_file *file, bmf_strings *out, bmf_e
 
 int bmf_dataset_file_read_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err)
 {
-    return finish(file, bmf_h5_read_content(file->id, file->shape.items, file->shape.features, out, err), err);
+    return finish(file, bmf_h5_read_content(file->id, "content", file->shape.items, file->shape.features, out, err),
+                  err);
+}
+
+int bmf_dataset_file_read_user_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err)
+{
+    int64_t users = file->shape.users, features = file->shape.user_features;
+    *out = (bmf_content){0};
+    return features ? finish(file, bmf_h5_read_content(file->id, "user_content", users, features, out, err), err)
+                    : BMF_OK;
 }
 
 int bmf_dataset_file_read_import(bmf_dataset_file *file, bmf_import_record *out, bmf_error *err)
@@ -297,6 +318,8 @@ static int read_all(bmf_dataset_file *file, bmf_dataset *out, bmf_error *err)
         status = bmf_dataset_file_read_ratings(file, (bmf_split)s, 0, file->shape.users, 1, &out->split[s], err);
     if (status == BMF_OK)
         status = bmf_dataset_file_read_content(file, &out->content, err);
+    if (status == BMF_OK)
+        status = bmf_dataset_file_read_user_content(file, &out->user_content, err);
     if (status == BMF_OK)
         status = bmf_dataset_file_read_import(file, &out->import, err);
     return status;

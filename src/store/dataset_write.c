@@ -45,6 +45,12 @@ static int check_extents(const bmf_dataset *dataset, bmf_error *err)
     return BMF_OK;
 }
 
+static int64_t estimate_content(const bmf_content *content)
+{
+    return bmf_h5_estimate_csr(content->matrix.rows, bmf_csr_count(&content->matrix)) +
+           bmf_h5_estimate_strings(&content->feature) + bmf_h5_estimate(content->feature.count, sizeof *content->idf);
+}
+
 static int64_t estimate(const bmf_dataset *dataset)
 {
     int64_t bytes = SLACK + bmf_h5_estimate_ids(&dataset->users) + bmf_h5_estimate_ids(&dataset->items) +
@@ -55,9 +61,7 @@ static int64_t estimate(const bmf_dataset *dataset)
         if (ratings->timestamp)
             bytes += bmf_h5_estimate(bmf_csr_count(&ratings->matrix), sizeof *ratings->timestamp);
     }
-    const bmf_content *content = &dataset->content;
-    return bytes + bmf_h5_estimate_csr(content->matrix.rows, bmf_csr_count(&content->matrix)) +
-           bmf_h5_estimate_strings(&content->feature) + bmf_h5_estimate(content->feature.count, sizeof *content->idf);
+    return bytes + estimate_content(&dataset->content) + estimate_content(&dataset->user_content);
 }
 
 static int write_items(hid_t file, const bmf_dataset *dataset, bmf_error *err)
@@ -112,7 +116,9 @@ static int write_all(hid_t file, const bmf_dataset *dataset, bmf_error *err)
     if (status == BMF_OK)
         status = write_ratings(file, dataset, err);
     if (status == BMF_OK)
-        status = bmf_h5_write_content(file, dataset->items.count, &dataset->content, err);
+        status = bmf_h5_write_content(file, "content", dataset->items.count, &dataset->content, err);
+    if (status == BMF_OK && dataset->user_content.feature.count > 0)
+        status = bmf_h5_write_content(file, "user_content", dataset->users.count, &dataset->user_content, err);
     if (status == BMF_OK)
         status = write_import(file, &dataset->import, err);
     return status;

@@ -67,10 +67,11 @@ static int digest_split(const bmf_dataset_file *file, bmf_split split, XXH3_stat
     return status;
 }
 
-static int digest_content(const bmf_dataset_file *file, XXH3_state_t *state, bmf_error *err)
+static int digest_content(const bmf_dataset_file *file, const char *name, int64_t rows, int64_t features,
+                          XXH3_state_t *state, bmf_error *err)
 {
     bmf_h5_csr csr;
-    int status = bmf_h5_csr_open(file->id, "content", file->shape.items, file->shape.features, &csr, err);
+    int status = bmf_h5_csr_open(file->id, name, rows, features, &csr, err);
     if (status == BMF_OK)
         status = digest_csr(&csr, state, err);
     bmf_h5_csr_close(&csr);
@@ -85,7 +86,9 @@ static int digest_all(const bmf_dataset_file *file, XXH3_state_t *state, bmf_err
     for (int s = 0; s < BMF_SPLITS && status == BMF_OK; s++)
         status = digest_split(file, (bmf_split)s, state, err);
     if (status == BMF_OK)
-        status = digest_content(file, state, err);
+        status = digest_content(file, "content", file->shape.items, file->shape.features, state, err);
+    if (status == BMF_OK && file->shape.user_features > 0)
+        status = digest_content(file, "user_content", file->shape.users, file->shape.user_features, state, err);
     return status;
 }
 

@@ -174,7 +174,7 @@ int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_erro
     *out = (bmf_content){0};
     if (file->meta.features == 0) /* not stored: items without features */
         return finish(file, bmf_csr_create(&out->matrix, file->meta.items, 0, 0, "content", err), err);
-    return finish(file, bmf_h5_read_content(file->id, file->meta.items, file->meta.features, out, err), err);
+    return finish(file, bmf_h5_read_content(file->id, "content", file->meta.items, file->meta.features, out, err), err);
 }
 
 static int read_some_counts(hid_t group, int64_t rows, int64_t first, int64_t count, int32_t *out, bmf_error *err)

@@ -97,7 +97,7 @@ static int create_parts(bmf_model_writer *writer, const bmf_ids *users, const bm
     if (status == BMF_OK)
         status = bmf_h5_write_ids(writer->file, "items", items, NULL, err);
     if (status == BMF_OK && writer->meta.features > 0)
-        status = bmf_h5_write_content(writer->file, writer->meta.items, content, err);
+        status = bmf_h5_write_content(writer->file, "content", writer->meta.items, content, err);
     if (status == BMF_OK)
         status = create_groups(writer, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)

@@ -83,7 +83,7 @@ int bmf_h5_read_ids(hid_t parent, const char *name, int64_t count, bmf_ids *out,
     return status;
 }
 
-int bmf_h5_write_content(hid_t parent, int64_t rows, const bmf_content *content, bmf_error *err)
+int bmf_h5_write_content(hid_t parent, const char *name, int64_t rows, const bmf_content *content, bmf_error *err)
 {
     hid_t group = -1;
     bmf_csr matrix = content->matrix;
@@ -92,9 +92,9 @@ int bmf_h5_write_content(hid_t parent, int64_t rows, const bmf_content *content,
     int64_t features = matrix.columns;
     if (matrix.rows != rows || content->feature.count != features)
         return bmf_fail(err, BMF_ERR_INTERNAL,
-                        "content of %" PRId64 " x %" PRId64 " with %" PRId64 " features for %" PRId64 " items",
+                        "%s of %" PRId64 " x %" PRId64 " with %" PRId64 " features for %" PRId64 " rows", name,
                         matrix.rows, features, content->feature.count, rows);
-    int status = bmf_h5_csr_write(parent, "content", &matrix, &group, err);
+    int status = bmf_h5_csr_write(parent, name, &matrix, &group, err);
     if (status == BMF_OK)
         status = bmf_h5_write_strings(group, "feature", &content->feature, true, err);
     if (status == BMF_OK)
@@ -116,7 +116,7 @@ int bmf_h5_check_ascending(const char *name, const bmf_csr *matrix, int64_t firs
     return BMF_OK;
 }
 
-static int read_idf(hid_t group, int64_t features, double **out, bmf_error *err)
+static int read_idf(hid_t group, const char *name, int64_t features, double **out, bmf_error *err)
 {
     bmf_h5_array array;
     int status = bmf_h5_array_open(group, "idf", BMF_H5_FLOAT64, false, &array, err);
@@ -128,26 +128,27 @@ static int read_idf(hid_t group, int64_t features, double **out, bmf_error *err)
         status = bmf_h5_array_read(&array, 0, features, *out, err);
     for (int64_t f = 0; f < features && status == BMF_OK; f++)
         if (!isfinite((*out)[f]))
-            status = bmf_fail(err, BMF_ERR_INPUT, "/content/idf: value %g at %" PRId64 " is not finite", (*out)[f], f);
+            status = bmf_fail(err, BMF_ERR_INPUT, "/%s/idf: value %g at %" PRId64 " is not finite", name, (*out)[f], f);
     (void)bmf_h5_array_close(&array, NULL);
     return status;
 }
 
-int bmf_h5_read_content(hid_t parent, int64_t rows, int64_t features, bmf_content *out, bmf_error *err)
+int bmf_h5_read_content(hid_t parent, const char *name, int64_t rows, int64_t features, bmf_content *out,
+                        bmf_error *err)
 {
     bmf_h5_csr csr;
     int64_t begin;
     *out = (bmf_content){0};
-    int status = bmf_h5_csr_open(parent, "content", rows, features, &csr, err);
+    int status = bmf_h5_csr_open(parent, name, rows, features, &csr, err);
     if (status == BMF_OK)
         status = bmf_h5_csr_read(&csr, 0, rows, &out->matrix, &begin, err);
     if (status == BMF_OK)
-        status = bmf_h5_check_ascending("content", &out->matrix, 0, err);
+        status = bmf_h5_check_ascending(name, &out->matrix, 0, err);
     if (status == BMF_OK)
         status = bmf_h5_read_strings(csr.group, "feature", features, "one for each column of the content",
                                      &out->feature, err);
     if (status == BMF_OK)
-        status = read_idf(csr.group, features, &out->idf, err);
+        status = read_idf(csr.group, name, features, &out->idf, err);
     if (status != BMF_OK)
         bmf_content_clear(out);
     bmf_h5_csr_close(&csr);

@@ -66,9 +66,11 @@ int bmf_h5_csr_read(const bmf_h5_csr *csr, int64_t first, int64_t last, bmf_csr 
 /* BMF_ERR_INPUT unless the indices of each row ascend; `name` is the matrix's, for the message, and `first` its first row. */
 int bmf_h5_check_ascending(const char *name, const bmf_csr *matrix, int64_t first, bmf_error *err);
 
-/* /content: the matrix, `feature`, `idf`. rows is its number of items even if the content is empty ({0}). */
-int bmf_h5_write_content(hid_t parent, int64_t rows, const bmf_content *content, bmf_error *err);
-int bmf_h5_read_content(hid_t parent, int64_t rows, int64_t features, bmf_content *out, bmf_error *err);
+/* <parent>/<name>, content of items or users: the matrix, `feature`, `idf`. rows is their number even if the content is empty
+ * ({0}). */
+int bmf_h5_write_content(hid_t parent, const char *name, int64_t rows, const bmf_content *content, bmf_error *err);
+int bmf_h5_read_content(hid_t parent, const char *name, int64_t rows, int64_t features, bmf_content *out,
+                        bmf_error *err);
 
 /* Upper estimates of their bytes in a file. */
 int64_t bmf_h5_estimate_ids(const bmf_ids *ids);

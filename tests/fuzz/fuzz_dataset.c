@@ -30,13 +30,14 @@ static void read_parts(bmf_dataset_file *file, bmf_error *err)
 {
     bmf_ids users, items;
     bmf_strings titles;
-    bmf_content content;
+    bmf_content content, user_content;
     bmf_import_record record;
     uint64_t fingerprint;
     fuzz_require_answer(bmf_dataset_file_read_users(file, &users, err), err);
     fuzz_require_answer(bmf_dataset_file_read_items(file, &items, err), err);
     fuzz_require_answer(bmf_dataset_file_read_titles(file, &titles, err), err);
     fuzz_require_answer(bmf_dataset_file_read_content(file, &content, err), err);
+    fuzz_require_answer(bmf_dataset_file_read_user_content(file, &user_content, err), err);
     fuzz_require_answer(bmf_dataset_file_read_import(file, &record, err), err);
     fuzz_require_answer(bmf_dataset_file_fingerprint(file, &fingerprint, err), err);
     for (int split = 0; split < BMF_SPLITS; split++)
@@ -45,6 +46,7 @@ static void read_parts(bmf_dataset_file *file, bmf_error *err)
     bmf_ids_clear(&items);
     bmf_strings_clear(&titles);
     bmf_content_clear(&content);
+    bmf_content_clear(&user_content);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -213,6 +213,11 @@ HOSTILE = [
     ("numbers", lambda f: replace(f, "items/title", data=["x"] * 60, dtype=h5py.string_dtype()), 3, r"variable length"),
     ("numbers", lambda f: replace(f, "users/id", data=np.zeros(40, [("a", "i4")])), 3, r"values of another type"),
     ("numbers", lambda f: replace(f, "users/id", data=np.zeros(40, "f8")), 3, r"holds floating-point numbers, integers"),
+    ("numbers", delete("user_content/idf"), 3, r"/user_content/idf: the file has no such data set"),
+    ("numbers", lambda f: with_value(f, "user_content/idf", 1, np.inf), 3, r"/user_content/idf: value inf at 1"),
+    ("numbers", set_attribute("user_content", "shape", [41, 5]), 3, r"/user_content: attribute 'shape' is 41 x 5"),
+    ("numbers", lambda f: with_value(f, "user_content/indices", 0, 5), 3, r"/user_content: .*5.* is outside 0 .. 4"),
+    ("numbers", lambda f: replace(f, "user_content/indices", data=f["user_content/indices"][:][::-1].copy()), 3, r"/user_content: index \d follows \d"),
     ("numbers", no_external, 3, r"/content: is a link to elsewhere"),
     ("numbers", set_attribute("import", "seed", 1.5), 3, r"/import: attribute 'seed': holds floating"),
     ("numbers", lambda f: f["import"].attrs.__delitem__("split_ratio"), 3, r"/import: attribute 'split_ratio'"),
@@ -258,6 +263,7 @@ HOSTILE = [
     ("numbers", lambda f: replace(f, T + "indptr", data=f[T + "indptr"][:].astype("u2")), 0, r"^$"),
     ("numbers", lambda f: f[T].__delitem__("timestamp"), 0, r"^$"),
     ("numbers", delete("items/title"), 0, r"^$"),
+    ("numbers", delete("user_content"), 0, r"^$"),
 ]
 
 

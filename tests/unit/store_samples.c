@@ -11,6 +11,7 @@ sample_options sample_defaults(void)
     return (sample_options){.users = 9,
                             .items = 13,
                             .features = 6,
+                            .user_features = 5,
                             .per_user = 5,
                             .text_ids = false,
                             .timestamps = true,
@@ -124,6 +125,8 @@ int sample_dataset(const sample_options *options, bmf_dataset *out, bmf_error *e
         status = make_split(out, (bmf_split)s, options, err);
     if (status == BMF_OK)
         status = make_content(&out->content, options->items, options->features, err);
+    if (status == BMF_OK && options->user_features > 0)
+        status = make_content(&out->user_content, options->users, options->user_features, err);
     if (status != BMF_OK)
         bmf_dataset_clear(out);
     return status;
@@ -148,6 +151,8 @@ bool strings_equal(const bmf_strings *a, const bmf_strings *b)
 static bool csr_equal(const bmf_csr *a, const bmf_csr *b)
 {
     int64_t count = bmf_csr_count(a);
+    if (!a->indptr || !b->indptr) /* {0}: none */
+        return !a->indptr && !b->indptr;
     return a->rows == b->rows && a->columns == b->columns && same(a->indptr, b->indptr, a->rows + 1, 8) &&
            same(a->indices, b->indices, count, 4) && same(a->data, b->data, count, 4);
 }
@@ -181,7 +186,7 @@ bool datasets_equal(const bmf_dataset *a, const bmf_dataset *b)
             return false;
     return bmf_ids_equal(&a->users, &b->users) && bmf_ids_equal(&a->items, &b->items) &&
            strings_equal(&a->title, &b->title) && content_equal(&a->content, &b->content) &&
-           imports_equal(&a->import, &b->import);
+           content_equal(&a->user_content, &b->user_content) && imports_equal(&a->import, &b->import);
 }
 
 bmf_model_meta sample_meta(const bmf_dataset *dataset, bmf_content_mode mode, int64_t factors)

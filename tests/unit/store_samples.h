@@ -6,9 +6,9 @@
 #include "store/model_file.h"
 
 typedef struct sample_options {
-    int64_t users, items, features;
-    int per_user;  /* most ratings of a user in one split */
-    bool text_ids; /* of users; those of items are numbers */
+    int64_t users, items, features, user_features; /* user_features 0: no /user_content */
+    int per_user;                                  /* most ratings of a user in one split */
+    bool text_ids;                                 /* of users; those of items are numbers */
     bool timestamps;
     bool titles;
     bool empty_test; /* the test split has no rating */

@@ -25,12 +25,15 @@ static void print_dataset(const char *file, const bmf_dataset *dataset)
         print_csr(file, name, &dataset->split[s].matrix);
     }
     print_csr(file, "content", &dataset->content.matrix);
+    print_csr(file, "user_content", &dataset->user_content.matrix);
     for (int64_t i = 0; i < dataset->users.count; i++)
         printf("%s users/id text %s\n", file, bmf_ids_print(&dataset->users, i, buffer));
     for (int64_t i = 0; i < dataset->title.count; i++)
         printf("%s items/title text %s\n", file, bmf_strings_get(&dataset->title, i));
     for (int64_t i = 0; i < dataset->content.feature.count; i++)
         printf("%s content/feature text %s\n", file, bmf_strings_get(&dataset->content.feature, i));
+    for (int64_t i = 0; i < dataset->user_content.feature.count; i++)
+        printf("%s user_content/feature text %s\n", file, bmf_strings_get(&dataset->user_content.feature, i));
 }
 
 static int write_one(const char *directory, const char *name, bool text_ids, bmf_error *err)

@@ -45,13 +45,14 @@ static void round_trip(const sample_options *options)
 static void every_kind_comes_back(void **state)
 {
     (void)state;
-    for (int variant = 0; variant < 32; variant++) {
+    for (int variant = 0; variant < 64; variant++) {
         sample_options options = sample_defaults();
         options.text_ids = variant & 1;
         options.timestamps = !(variant & 2);
         options.titles = !(variant & 4);
         options.empty_test = variant & 8;
         options.features = variant & 16 ? 0 : 6;
+        options.user_features = variant & 32 ? 0 : 5;
         round_trip(&options);
     }
 }
@@ -117,6 +118,7 @@ static void users_are_read_in_ranges(void **state)
     assert_int_equal(shape.users, 40);
     assert_int_equal(shape.items, dataset.items.count);
     assert_int_equal(shape.features, 6);
+    assert_int_equal(shape.user_features, 5);
     for (int s = 0; s < BMF_SPLITS; s++) {
         int64_t *indptr;
         assert_int_equal(shape.ratings[s], bmf_csr_count(&dataset.split[s].matrix));
@@ -168,7 +170,13 @@ static void fingerprint_follows_the_data(void **state)
     uint64_t user = fingerprint("f4.h5", &dataset);
     dataset.content.matrix.data[1] += 0.5f;
     uint64_t content = fingerprint("f5.h5", &dataset);
+    dataset.user_content.matrix.data[1] += 0.5f;
+    uint64_t user_content = fingerprint("f6.h5", &dataset);
+    dataset.user_content.feature.count = 0; /* as if there were none */
+    uint64_t without = fingerprint("f7.h5", &dataset);
+    dataset.user_content.feature.count = options.user_features;
     assert_true(first != rating && rating != user && user != content && first != user);
+    assert_true(content != user_content && user_content != without && content != without);
     bmf_dataset_clear(&dataset);
 }
 
