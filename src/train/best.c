@@ -82,8 +82,7 @@ static void start_anew(bmf_trainer *t)
         memset(model->V, 0, (size_t)(model->features * model->stride) * sizeof *model->V);
     if (model->W)
         memset(model->W, 0, (size_t)model->pattern->indptr[model->users] * sizeof *model->W);
-    bmf_model_init(model, t->options.seed, t->options.init_std);
-    bmf_trainer_blend(t);
+    bmf_trainer_start(t);
 }
 
 void bmf_roll_back(bmf_trainer *t, double train_rmse)

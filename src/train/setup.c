@@ -99,6 +99,21 @@ void bmf_trainer_blend(bmf_trainer *t)
         bmf_model_blend(&t->model, &content, (int)t->options.threads);
 }
 
+void bmf_trainer_start(bmf_trainer *t)
+{
+    bmf_model *model = &t->model;
+    const int64_t *indptr = t->shard.train.matrix.indptr;
+    const size_t row = (size_t)model->stride * sizeof(float);
+    bmf_model_init(model, t->options.seed, t->options.init_std);
+    for (int64_t u = 0; u < model->users; u++)
+        if (indptr[u] == indptr[u + 1])
+            memset(model->P + u * model->stride, 0, row);
+    for (int64_t i = 0; i < model->items; i++)
+        if (t->shard.item_ratings[i] == 0)
+            memset(model->Q + i * model->stride, 0, row);
+    bmf_trainer_blend(t);
+}
+
 /* A model of the shard's shape, without values. */
 static int create_model(const bmf_trainer *t, bmf_model *model, bmf_error *err)
 {
@@ -149,8 +164,7 @@ static int allocate(bmf_trainer *t, bmf_error *err)
         status = create_model(t, &t->best, err);
     if (status != BMF_OK)
         return status;
-    bmf_model_init(&t->model, o->seed, o->init_std);
-    bmf_trainer_blend(t);
+    bmf_trainer_start(t);
     describe_sweep(t);
     status = bmf_kernel_choose(t->model.stride, t->model.W != NULL, features_step(t) ? "ref" : getenv("BMF_KERNEL"),
                                &t->kernel, err);

@@ -44,6 +44,10 @@ typedef struct bmf_trainer {
 int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err);
 void bmf_trainer_clear(bmf_trainer *t);
 
+/* The model as training begins: factors of users and items without training ratings are 0 and stay so, since nothing is going
+ * to be known of them. */
+void bmf_trainer_start(bmf_trainer *t);
+
 /* Lets go of all that only epochs need, before something large is written. */
 void bmf_trainer_end_epochs(bmf_trainer *t);
 
