@@ -9,12 +9,11 @@
 int64_t bmf_auto_merges(int64_t copies, int64_t items, int64_t ratings, bool embeds)
 {
     int64_t wanted = (copies + COPIES_PER_WINDOW - 1) / COPIES_PER_WINDOW;
-    if (embeds && wanted < EMBED_WINDOWS)
-        wanted = EMBED_WINDOWS;
     if (wanted > MOST_WINDOWS)
         wanted = MOST_WINDOWS;
     const double affordable = SHARE * (double)ratings / (double)copies / (STEPS_PER_ROW * (double)items);
     if ((double)wanted > affordable)
         wanted = (int64_t)affordable;
-    return wanted < 1 ? 1 : wanted;
+    const int64_t least = embeds ? EMBED_WINDOWS : 1;
+    return wanted < least ? least : wanted;
 }

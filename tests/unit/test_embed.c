@@ -315,7 +315,7 @@ static void test_windows_nobody_asked_for(void **state)
 {
     (void)state;
     assert_int_equal(bmf_auto_merges(1, 10700, 9000000, true), 4);
-    assert_int_equal(bmf_auto_merges(1, 9742, 70312, true), 1); /* more would cost more than they bring */
+    assert_int_equal(bmf_auto_merges(1, 9742, 70312, true), 4);
     assert_int_equal(bmf_auto_merges(64, 10700, 10000000000, true), 8);
 }
 
