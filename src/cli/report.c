@@ -75,6 +75,12 @@ static bmf_import_record printable(const bmf_import_record *record)
     bmf_printable(record->format, NULL, out.format, sizeof out.format);
     bmf_printable(record->split, NULL, out.split, sizeof out.split);
     bmf_printable(record->duplicates, NULL, out.duplicates, sizeof out.duplicates);
+    bmf_printable(record->feature_weighting, NULL, out.feature_weighting, sizeof out.feature_weighting);
+    bmf_printable(record->title_features, NULL, out.title_features, sizeof out.title_features);
+    bmf_printable(record->tag_features, NULL, out.tag_features, sizeof out.tag_features);
+    bmf_printable(record->item_columns, NULL, out.item_columns, sizeof out.item_columns);
+    bmf_printable(record->users, NULL, out.users, sizeof out.users);
+    bmf_printable(record->user_columns, NULL, out.user_columns, sizeof out.user_columns);
     return out;
 }
 
@@ -88,6 +94,11 @@ void bmf_import_record_print(bmf_output *output, const bmf_import_record *record
     bmf_output_print(output, "%-18s%" PRId64 " (kept: %s)\n", "duplicates", record->duplicate_ratings, text.duplicates);
     bmf_output_print(output, "%-18s%" PRId64 "\n", "bad lines skipped", record->bad_lines);
     bmf_output_print(output, "%-18s%" PRId64 "\n", "unknown tags", record->unknown_tags);
+    bmf_output_print(output, "%-18s%s, title %s, tags as %s%s%s\n", "features", text.feature_weighting,
+                     text.title_features, text.tag_features, *text.item_columns ? ", columns " : "", text.item_columns);
+    if (*text.users)
+        bmf_output_print(output, "%-18s%s%s%s\n", "users from", text.users, *text.user_columns ? ", columns " : "",
+                         text.user_columns);
 }
 
 void bmf_report_print(bmf_output *output, const bmf_dataset *dataset, const bmf_dataset_report *report)
@@ -136,6 +147,12 @@ json_t *bmf_import_record_json(const bmf_import_record *record)
     bmf_json_int(&json, "unknown_tags", record->unknown_tags);
     bmf_json_int(&json, "max_features", record->max_features);
     bmf_json_int(&json, "seed", record->seed);
+    bmf_json_text(&json, "feature_weighting", record->feature_weighting);
+    bmf_json_text(&json, "title_features", record->title_features);
+    bmf_json_text(&json, "tag_features", record->tag_features);
+    bmf_json_text(&json, "item_columns", record->item_columns);
+    bmf_json_text(&json, "users", record->users);
+    bmf_json_text(&json, "user_columns", record->user_columns);
     return bmf_json_done(&json);
 }
 

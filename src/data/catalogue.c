@@ -56,6 +56,7 @@ typedef struct item_rows {
     bmf_number_set number;
     bmf_string_set text;
     bmf_strings title, genres;
+    bmf_columns columns;
 } item_rows;
 
 static void clear_rows(item_rows *rows)
@@ -64,20 +65,7 @@ static void clear_rows(item_rows *rows)
     bmf_string_set_clear(&rows->text);
     bmf_strings_clear(&rows->title);
     bmf_strings_clear(&rows->genres);
-}
-
-/* Line of the record that listed a row; reads the file again. */
-static int64_t line_of_row(const bmf_table_reader *table, int64_t row)
-{
-    bmf_table_reader again = *table;
-    again.scratch = NULL;
-    again.scratch_capacity = 0;
-    again.at = table->file.text + table->layout.first;
-    bool more = true;
-    for (int64_t r = 0; r <= row; r++)
-        if (bmf_table_next(&again, &more, NULL) != BMF_OK || !more)
-            return 0;
-    return bmf_table_line(&again);
+    bmf_columns_clear(&rows->columns);
 }
 
 static int add_item_id(bmf_table_reader *table, item_rows *rows, bmf_error *err)
@@ -100,7 +88,7 @@ static int add_item_id(bmf_table_reader *table, item_rows *rows, bmf_error *err)
     if (row < rows->count)
         return bmf_fail(err, BMF_ERR_INPUT,
                         "item \"%.*s\" was listed before, on line %" PRId64 "; an item is listed once",
-                        id.length < 60 ? (int)id.length : 60, id.text, line_of_row(table, row));
+                        id.length < 60 ? (int)id.length : 60, id.text, bmf_table_line_of_row(table, row));
     rows->count++;
     return BMF_OK;
 }
@@ -118,8 +106,8 @@ static int add_item(bmf_table_reader *table, item_rows *rows, bmf_error *err)
     if (status == BMF_OK)
         status = bmf_strings_add(&rows->genres, text.text, text.length, err);
     if (status != BMF_OK)
-        bmf_table_context(table, err);
-    return status;
+        return bmf_table_context(table, err);
+    return bmf_columns_add(&rows->columns, table, err);
 }
 
 typedef struct id_row {
@@ -146,7 +134,8 @@ static int sort_items(const item_rows *rows, bmf_catalogue *out, bmf_error *err)
 {
     *out = (bmf_catalogue){.items = {.kind = rows->kind, .count = rows->count}};
     id_row *order = bmf_alloc(rows->count, sizeof *order, "items", err);
-    int status = order ? BMF_OK : BMF_ERR_MEMORY;
+    out->record = bmf_alloc(rows->count, sizeof *out->record, "items", err);
+    int status = order && out->record ? BMF_OK : BMF_ERR_MEMORY;
     if (status == BMF_OK && rows->kind == BMF_ID_INT64)
         if (!(out->items.number = bmf_alloc(rows->count, sizeof *out->items.number, "items", err)))
             status = BMF_ERR_MEMORY;
@@ -159,6 +148,7 @@ static int sort_items(const item_rows *rows, bmf_catalogue *out, bmf_error *err)
         qsort(order, (size_t)rows->count, sizeof *order, compare_id_rows);
     }
     for (int64_t i = 0; status == BMF_OK && i < rows->count; i++) {
+        out->record[i] = order[i].row;
         if (rows->kind == BMF_ID_INT64)
             out->items.number[i] = order[i].number;
         else
@@ -172,24 +162,32 @@ static int sort_items(const item_rows *rows, bmf_catalogue *out, bmf_error *err)
     return status;
 }
 
-int bmf_catalogue_read(const char *path, bmf_id_kind kind, int threads, bmf_catalogue *out, bmf_error *err)
+int bmf_catalogue_read(const bmf_items_source *source, bmf_catalogue *out, bmf_error *err)
 {
-    *out = (bmf_catalogue){.items = {.kind = kind}};
+    *out = (bmf_catalogue){.items = {.kind = source->kind}};
     bmf_table_reader table;
-    item_rows rows = {.kind = kind};
+    item_rows rows = {.kind = source->kind};
     bool more = true;
-    int status = bmf_table_open(path, BMF_TABLE_ITEMS, threads, &table, err);
+    int status = bmf_table_open(source->path, BMF_TABLE_ITEMS, source->threads, &table, err);
+    if (status == BMF_OK && source->columns)
+        status = bmf_columns_open("--item-columns", source->columns, &table, &rows.columns, err);
     while (status == BMF_OK && more) {
         status = bmf_table_next(&table, &more, err);
         if (status == BMF_OK && more)
             status = add_item(&table, &rows, err);
     }
     if (status == BMF_OK && rows.count == 0)
-        status = bmf_fail(err, BMF_ERR_INPUT, "%s: holds no item, only a header", path);
+        status = bmf_fail(err, BMF_ERR_INPUT, "%s: holds no item, only a header", source->path);
+    if (status == BMF_OK)
+        status = bmf_columns_finish(&rows.columns, source->path, err);
     if (status == BMF_OK)
         status = sort_items(&rows, out, err);
-    if (status != BMF_OK)
+    if (status == BMF_OK) {
+        out->columns = rows.columns;
+        rows.columns = (bmf_columns){0};
+    } else {
         bmf_catalogue_clear(out);
+    }
     clear_rows(&rows);
     bmf_table_close(&table);
     return status;
@@ -200,6 +198,9 @@ void bmf_catalogue_clear(bmf_catalogue *catalogue)
     bmf_ids_clear(&catalogue->items);
     bmf_strings_clear(&catalogue->title);
     bmf_strings_clear(&catalogue->genres);
+    bmf_free(catalogue->record);
+    bmf_columns_clear(&catalogue->columns);
+    *catalogue = (bmf_catalogue){0};
 }
 
 int bmf_catalogue_extend(bmf_catalogue *catalogue, const bmf_ids *rated, int32_t *rated_map, bmf_error *err)
@@ -210,6 +211,8 @@ int bmf_catalogue_extend(bmf_catalogue *catalogue, const bmf_ids *rated, int32_t
     int status = listed_map ? BMF_OK : BMF_ERR_MEMORY;
     if (status == BMF_OK)
         status = bmf_ids_union(&catalogue->items, rated, &whole.items, listed_map, rated_map, err);
+    if (status == BMF_OK && !(whole.record = bmf_alloc(whole.items.count, sizeof *whole.record, "items", err)))
+        status = BMF_ERR_MEMORY;
     for (int64_t i = 0; status == BMF_OK && i < whole.items.count; i++) {
         bool known = listed < catalogue->items.count && listed_map[listed] == i;
         status = known ? append_string(&whole.title, &catalogue->title, listed, err)
@@ -217,6 +220,7 @@ int bmf_catalogue_extend(bmf_catalogue *catalogue, const bmf_ids *rated, int32_t
         if (status == BMF_OK)
             status = known ? append_string(&whole.genres, &catalogue->genres, listed, err)
                            : bmf_strings_add(&whole.genres, "", 0, err);
+        whole.record[i] = known ? catalogue->record[listed] : -1;
         listed += known;
     }
     bmf_free(listed_map);
@@ -224,6 +228,8 @@ int bmf_catalogue_extend(bmf_catalogue *catalogue, const bmf_ids *rated, int32_t
         bmf_catalogue_clear(&whole);
         return status;
     }
+    whole.columns = catalogue->columns;
+    catalogue->columns = (bmf_columns){0};
     bmf_catalogue_clear(catalogue);
     *catalogue = whole;
     return BMF_OK;

@@ -34,6 +34,14 @@ typedef struct bmf_import_record {
     int64_t bad_lines;         /* of ratings, skipped */
     int64_t duplicate_ratings; /* merged into others: the splits hold ratings_read less these */
     int64_t unknown_tags;      /* lines of tags skipped: for items neither in the catalogue nor rated */
+
+    /* What content was made of; files of older programs lack these, and were made with the words of each here. */
+    char feature_weighting[16]; /* tfidf, binary */
+    char title_features[32];    /* none, or some of year, decade, words with commas between them */
+    char tag_features[16];      /* words, phrases */
+    char item_columns[256];     /* as given, "" for none */
+    char users[256];            /* base name of the file of users, "" for none */
+    char user_columns[256];     /* as given, "" for those of the form */
 } bmf_import_record;
 
 typedef struct bmf_dataset {

@@ -125,8 +125,17 @@ static int append(char **line, int64_t *capacity, int64_t *length, const char *t
     return status;
 }
 
+static int add_phrases(const tag_rows *rows, const tag_lists *lists, int64_t item, bmf_terms *phrases, bmf_error *err)
+{
+    int status = BMF_OK;
+    for (int64_t at = lists->first[item]; at < lists->first[item + 1] && status == BMF_OK; at++)
+        status = bmf_terms_add(phrases, "tag", bmf_strings_get(&rows->text, lists->tag[at]),
+                               bmf_strings_length(&rows->text, lists->tag[at]), err);
+    return status == BMF_OK ? bmf_terms_end_row(phrases, err) : status;
+}
+
 static int write_documents(const bmf_catalogue *catalogue, const tag_rows *rows, const tag_lists *lists,
-                           bmf_strings *documents, bmf_error *err)
+                           bmf_strings *documents, bmf_terms *phrases, bmf_error *err)
 {
     char *line = NULL;
     int64_t capacity = 0;
@@ -135,7 +144,7 @@ static int write_documents(const bmf_catalogue *catalogue, const tag_rows *rows,
         int64_t length = 0;
         status = append(&line, &capacity, &length, bmf_strings_get(&catalogue->genres, i),
                         bmf_strings_length(&catalogue->genres, i), err);
-        for (int64_t at = lists->first[i]; at < lists->first[i + 1] && status == BMF_OK; at++) {
+        for (int64_t at = lists->first[i]; !phrases && at < lists->first[i + 1] && status == BMF_OK; at++) {
             int64_t tag = lists->tag[at];
             status = append(&line, &capacity, &length, " ", 1, err);
             if (status == BMF_OK)
@@ -144,13 +153,15 @@ static int write_documents(const bmf_catalogue *catalogue, const tag_rows *rows,
         }
         if (status == BMF_OK)
             status = bmf_strings_add(documents, length ? line : "", length, err);
+        if (status == BMF_OK && phrases)
+            status = add_phrases(rows, lists, i, phrases, err);
     }
     bmf_free(line);
     return status;
 }
 
 int bmf_catalogue_documents(const bmf_catalogue *catalogue, const bmf_tags_source *tags, bmf_strings *documents,
-                            int64_t *unknown_tags, bmf_error *err)
+                            bmf_terms *phrases, int64_t *unknown_tags, bmf_error *err)
 {
     tag_rows rows = {0};
     tag_lists lists = {0};
@@ -160,7 +171,7 @@ int bmf_catalogue_documents(const bmf_catalogue *catalogue, const bmf_tags_sourc
     if (status == BMF_OK)
         status = bucket_tags(&rows, catalogue->items.count, &lists, err);
     if (status == BMF_OK)
-        status = write_documents(catalogue, &rows, &lists, documents, err);
+        status = write_documents(catalogue, &rows, &lists, documents, phrases, err);
     if (status != BMF_OK)
         bmf_strings_clear(documents);
     bmf_free(lists.first);

@@ -10,15 +10,41 @@
 #include "base/path.h"
 #include "data/catalogue.h"
 #include "data/grouped.h"
+#include "data/item_content.h"
 #include "data/ratings_reader.h"
 #include "data/split.h"
-#include "data/tfidf.h"
+#include "data/titles.h"
+#include "data/user_content.h"
 
 #define FEW_RATINGS (1 << 14) /* up to here starting threads costs more than it saves */
 
 bmf_import_options bmf_import_defaults(void)
 {
     return (bmf_import_options){.split_ratio = {0.7, 0.15, 0.15}, .max_features = 5000, .seed = 1};
+}
+
+/* Lists are read before the files, and what they need must be there. */
+static int check_content(const bmf_import_options *options, bmf_error *err)
+{
+    bmf_title_features titles;
+    int status = bmf_title_features_parse(options->title_features, &titles, err);
+    if (status == BMF_OK)
+        status = bmf_columns_check("--item-columns", options->item_columns, err);
+    if (status == BMF_OK)
+        status = bmf_columns_check("--user-columns", options->user_columns, err);
+    if (status != BMF_OK)
+        return status;
+    if (!options->items_path && (titles.year || titles.decade || titles.words))
+        return bmf_fail(err, BMF_ERR_USAGE, "--title-features needs --items, a file with titles");
+    if (!options->items_path && options->item_columns)
+        return bmf_fail(err, BMF_ERR_USAGE, "--item-columns needs --items, a file with these columns");
+    if (options->max_features == 0 && (titles.year || titles.decade || titles.words || options->item_columns))
+        return bmf_fail(
+            err, BMF_ERR_USAGE,
+            "--max-features 0 leaves out all content of items, --title-features and --item-columns ask for some");
+    if (!options->users_path && options->user_columns)
+        return bmf_fail(err, BMF_ERR_USAGE, "--user-columns needs --users, a file with these columns");
+    return BMF_OK;
 }
 
 static int check_options(const bmf_import_options *options, bmf_error *err)
@@ -34,7 +60,27 @@ static int check_options(const bmf_import_options *options, bmf_error *err)
     if (options->threads < 0 || options->threads > 4096)
         return bmf_fail(err, BMF_ERR_USAGE, "%" PRId64 " threads are not possible; 0 (automatic) to 4096 are",
                         options->threads);
-    return bmf_split_check_ratios(options->split_ratio, err);
+    int status = bmf_split_check_ratios(options->split_ratio, err);
+    return status == BMF_OK ? check_content(options, err) : status;
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+static void record_features(const bmf_import_options *options, bmf_import_record *record)
+{
+    static const char *const tags[] = {"words", "phrases"};
+    bmf_title_features titles;
+    (void)bmf_title_features_parse(options->title_features, &titles, NULL); /* checked */
+    bmf_title_features_print(&titles, record->title_features);
+    copy_text(record->feature_weighting, sizeof record->feature_weighting,
+              bmf_weighting_name(options->feature_weighting));
+    copy_text(record->tag_features, sizeof record->tag_features, tags[options->tag_features]);
+    copy_text(record->item_columns, sizeof record->item_columns, options->item_columns);
+    copy_text(record->users, sizeof record->users, options->users_path ? bmf_base_name(options->users_path) : NULL);
+    copy_text(record->user_columns, sizeof record->user_columns, options->user_columns);
 }
 
 static void record_options(const bmf_import_options *options, const char *format, bmf_import_record *record)
@@ -49,6 +95,7 @@ static void record_options(const bmf_import_options *options, const char *format
     record->cold_items = options->cold_items;
     record->max_features = options->max_features;
     record->seed = (int64_t)options->seed;
+    record_features(options, record);
 }
 
 static int fail_duplicate(const bmf_import_options *options, const bmf_raw_ratings *raw, bmf_ratings_reader *reader,
@@ -138,8 +185,10 @@ static int read_items(const bmf_import_options *options, import_state *state, bm
     const bmf_ids *rated = &state->raw.items;
     int status = BMF_OK;
     state->catalogue.items.kind = rated->kind;
-    if (options->items_path)
-        status = bmf_catalogue_read(options->items_path, rated->kind, state->threads, &state->catalogue, err);
+    if (options->items_path) {
+        bmf_items_source source = {options->items_path, options->item_columns, rated->kind, state->threads};
+        status = bmf_catalogue_read(&source, &state->catalogue, err);
+    }
     if (status == BMF_OK && !(state->item_map = bmf_alloc(rated->count, sizeof *state->item_map, "items", err)))
         status = BMF_ERR_MEMORY;
     if (status == BMF_OK)
@@ -169,17 +218,14 @@ static int split(const bmf_import_options *options, import_state *state, bmf_dat
 
 static int build_content(const bmf_import_options *options, import_state *state, bmf_dataset *out, bmf_error *err)
 {
-    bmf_strings documents = {0};
-    if (options->max_features == 0 || (!options->items_path && !options->tags_path))
-        return BMF_OK;
     bmf_tags_source tags = {.path = options->tags_path,
                             .max_bad_lines = options->max_bad_lines,
                             .bad_lines = out->import.bad_lines,
                             .threads = state->threads};
-    int status = bmf_catalogue_documents(&state->catalogue, &tags, &documents, &out->import.unknown_tags, err);
-    if (status == BMF_OK)
-        status = bmf_tfidf_build(&documents, options->max_features, &out->content, err);
-    bmf_strings_clear(&documents);
+    bmf_users_source users = {options->users_path, options->user_columns, options->feature_weighting, state->threads};
+    int status = bmf_item_content(options, &state->catalogue, &tags, &out->content, &out->import.unknown_tags, err);
+    if (status == BMF_OK && options->users_path)
+        status = bmf_user_content(&users, &state->raw.users, &out->user_content, err);
     return status;
 }
 

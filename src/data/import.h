@@ -3,6 +3,7 @@
 #define BMF_DATA_IMPORT_H
 
 #include "data/dataset.h"
+#include "data/tfidf.h"
 
 typedef enum bmf_format { BMF_FORMAT_AUTO, BMF_FORMAT_CSV, BMF_FORMAT_DAT, BMF_FORMAT_TSV } bmf_format;
 typedef enum bmf_split_kind { BMF_SPLIT_TEMPORAL, BMF_SPLIT_RANDOM, BMF_SPLIT_NONE } bmf_split_kind;
@@ -13,6 +14,8 @@ typedef enum bmf_duplicates {
     BMF_DUPLICATES_ERROR
 } bmf_duplicates;
 
+typedef enum bmf_tag_features { BMF_TAG_WORDS, BMF_TAG_PHRASES } bmf_tag_features;
+
 typedef struct bmf_import_options {
     const char *ratings_path;           /* required */
     const char *items_path, *tags_path; /* or NULL */
@@ -21,8 +24,14 @@ typedef struct bmf_import_options {
     double split_ratio[BMF_SPLITS]; /* ≥ 0, sum 1 within 1e-9 */
     double cold_items;              /* in [0, 1): this fraction of rated items has all its ratings in test */
     bmf_duplicates duplicates;
-    int64_t max_features;  /* 0: content off */
-    int64_t max_bad_lines; /* lines that may be skipped, with a warning: those of the ratings that cannot
+    int64_t max_features; /* 0: content of items off */
+    bmf_weighting feature_weighting;
+    const char *title_features; /* as for bmf_title_features_parse */
+    bmf_tag_features tag_features;
+    const char *item_columns; /* as for bmf_columns_open; NULL: none */
+    const char *users_path;   /* or NULL: no content of users */
+    const char *user_columns; /* NULL: those of the form */
+    int64_t max_bad_lines;    /* lines that may be skipped, with a warning: those of the ratings that cannot
                                           * be read and tags for unknown items, counted together */
     uint64_t seed;
     int64_t threads; /* 0: as OpenMP says */

@@ -7,6 +7,7 @@
 
 #define MOST_NAMES 6
 #define UITEM_FIELDS 24
+#define USER_FIELDS 5 /* of u.user and users.dat */
 
 static const char *const column_names[BMF_COLUMNS][MOST_NAMES] = {
     [BMF_COLUMN_USER] = {"userId", "user_id", "user"},
@@ -41,7 +42,11 @@ static const table_rule rules[] = {
                         {BMF_COLUMN_USER, BMF_COLUMN_ITEM, BMF_COLUMN_TAG, BMF_COLUMN_TIMESTAMP},
                         2,
                         {BMF_COLUMN_ITEM, BMF_COLUMN_TAG}},
+    [BMF_TABLE_USERS] = {"users", 1, 1, {BMF_COLUMN_USER}, 1, {BMF_COLUMN_USER}},
 };
+
+static const char *const bar_users[USER_FIELDS] = {"user", "age", "gender", "occupation", "zip"};
+static const char *const dat_users[USER_FIELDS] = {"user", "gender", "age", "occupation", "zip"};
 
 bmf_dialect bmf_layout_sniff(const bmf_text_file *file)
 {
@@ -50,11 +55,14 @@ bmf_dialect bmf_layout_sniff(const bmf_text_file *file)
     const char *tab = memchr(file->text, '\t', (size_t)(end - file->text));
     const char *colons = memmem(file->text, (size_t)(end - file->text), "::", 2);
     const char *bar = memchr(file->text, '|', (size_t)(end - file->text));
+    const char *comma = memchr(file->text, ',', (size_t)(end - file->text));
     int bars = 0;
     for (const char *at = bar; at && at < end; at++)
         bars += *at == '|';
     /* The first field is an id: what follows it separates, what comes later may be text. */
     if (bars == UITEM_FIELDS - 1 && (!tab || bar < tab) && (!colons || bar < colons))
+        return BMF_DIALECT_BAR;
+    if (bars == USER_FIELDS - 1 && (!tab || bar < tab) && (!colons || bar < colons) && (!comma || bar < comma))
         return BMF_DIALECT_BAR;
     if (colons && (!tab || colons < tab))
         return BMF_DIALECT_DAT; /* no header of a csv holds a "::" */
@@ -124,7 +132,7 @@ static int layout_of_uitem(const table_rule *rule, const bmf_record *record, bmf
 {
     if (rule != &rules[BMF_TABLE_ITEMS])
         return bmf_fail(err, BMF_ERR_INPUT,
-                        "fields between bars ('|') are known for items (u.item) only, this is the "
+                        "fields between bars ('|') are known for items (u.item) and users (u.user) only, this is the "
                         "file of %s; csv, dat and tsv are read",
                         rule->name);
     if (record->count != UITEM_FIELDS)
@@ -136,8 +144,25 @@ static int layout_of_uitem(const table_rule *rule, const bmf_record *record, bmf
     return BMF_OK;
 }
 
+/* u.user and users.dat: other files of users have a header. */
+static int layout_of_users(const bmf_record *record, bmf_layout *out, bmf_error *err)
+{
+    bool bar = out->dialect == BMF_DIALECT_BAR;
+    if (record->count != USER_FIELDS)
+        return bmf_fail(err, BMF_ERR_INPUT, "a file of users in %s form has %d fields a line (%s), this one has %d",
+                        bmf_dialect_name(out->dialect), USER_FIELDS,
+                        bar ? "user, age, gender, occupation, zip" : "user, gender, age, occupation, zip",
+                        record->count);
+    out->names = bar ? bar_users : dat_users;
+    out->at[BMF_COLUMN_USER] = 0;
+    return BMF_OK;
+}
+
 static int layout_of(const table_rule *rule, const bmf_record *record, bmf_layout *out, bmf_error *err)
 {
+    bool users = rule == &rules[BMF_TABLE_USERS];
+    if (users && (out->dialect == BMF_DIALECT_BAR || out->dialect == BMF_DIALECT_DAT))
+        return layout_of_users(record, out, err);
     if (out->dialect == BMF_DIALECT_BAR)
         return layout_of_uitem(rule, record, out, err);
     if (out->dialect == BMF_DIALECT_DAT)
@@ -149,7 +174,7 @@ static int layout_of(const table_rule *rule, const bmf_record *record, bmf_layou
     out->header = missing == BMF_COLUMNS;
     if (out->header)
         return BMF_OK;
-    if (out->dialect == BMF_DIALECT_CSV)
+    if (out->dialect == BMF_DIALECT_CSV || users)
         return fail_missing(rule, missing, record, err);
     for (int c = 0; c < BMF_COLUMNS; c++)
         out->at[c] = -1;

@@ -455,6 +455,9 @@ int bmf_synth(const bmf_synth_options *options, bmf_dataset *out, bmf_error *err
                                     .format = "synth",
                                     .split = "temporal",
                                     .duplicates = "error",
+                                    .feature_weighting = "tfidf",
+                                    .title_features = "none",
+                                    .tag_features = "words",
                                     .seed = (int64_t)options->seed,
                                     .ratings_read = options->ratings}};
     memcpy(out->import.split_ratio, options->split_ratio, sizeof options->split_ratio);

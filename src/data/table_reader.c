@@ -1,6 +1,7 @@
 #include "data/table_reader.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -13,7 +14,7 @@ void bmf_table_close(bmf_table_reader *table)
 
 int bmf_table_open(const char *path, bmf_table kind, int threads, bmf_table_reader *table, bmf_error *err)
 {
-    *table = (bmf_table_reader){0};
+    *table = (bmf_table_reader){.kind = kind};
     int status = bmf_text_file_open(path, threads, &table->file, err);
     if (status != BMF_OK)
         return status;
@@ -60,12 +61,40 @@ int bmf_table_next(bmf_table_reader *table, bool *more, bmf_error *err)
     return status;
 }
 
+int64_t bmf_table_line_of_row(const bmf_table_reader *table, int64_t row)
+{
+    bmf_table_reader again = *table;
+    again.scratch = NULL;
+    again.scratch_capacity = 0;
+    again.at = table->file.text + table->layout.first;
+    bool more = true;
+    for (int64_t r = 0; r <= row; r++)
+        if (bmf_table_next(&again, &more, NULL) != BMF_OK || !more)
+            return 0;
+    return bmf_table_line(&again);
+}
+
+int bmf_table_names(const bmf_table_reader *table, bmf_record *out, bmf_error *err)
+{
+    const bmf_layout *layout = &table->layout;
+    out->count = 0;
+    for (int f = 0; layout->names && f < layout->fields; f++)
+        out->field[out->count++] = (bmf_field){layout->names[f], (int64_t)strlen(layout->names[f]), false};
+    int status = BMF_OK;
+    for (const char *at = table->file.text; layout->header && out->count == 0 && status == BMF_OK; at = out->next)
+        status = bmf_record_read(layout->dialect, at, table->end, out, err);
+    return status;
+}
+
 int bmf_table_field(bmf_table_reader *table, bmf_column column, bmf_field *out, bmf_error *err)
 {
     *out = (bmf_field){"", 0, false};
-    if (table->layout.at[column] < 0)
-        return BMF_OK;
-    *out = table->record.field[table->layout.at[column]];
+    return table->layout.at[column] < 0 ? BMF_OK : bmf_table_text(table, table->layout.at[column], out, err);
+}
+
+int bmf_table_text(bmf_table_reader *table, int field, bmf_field *out, bmf_error *err)
+{
+    *out = table->record.field[field];
     if (!out->escaped)
         return BMF_OK;
     int status = bmf_grow((void **)&table->scratch, &table->scratch_capacity, out->length, 1, "field", err);

@@ -7,5 +7,6 @@
 /* The attributes of /import: fields of bmf_import_record. */
 extern const bmf_h5_field bmf_import_fields[];
 extern const int64_t bmf_import_field_count;
+extern const int64_t bmf_import_first_fields; /* what every data set has; older programs wrote no others */
 
 #endif

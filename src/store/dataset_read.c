@@ -182,13 +182,23 @@ int bmf_dataset_file_read_user_content(bmf_dataset_file *file, bmf_content *out,
                     : BMF_OK;
 }
 
+/* Older programs wrote the first fields only: their content was made as these defaults say. */
+static int read_record(hid_t group, bmf_import_record *record, bmf_error *err)
+{
+    bool all = false;
+    *record = (bmf_import_record){.feature_weighting = "tfidf", .title_features = "none", .tag_features = "words"};
+    int status = bmf_h5_has_attribute(group, bmf_import_fields[bmf_import_first_fields].name, &all, err);
+    int64_t count = all ? bmf_import_field_count : bmf_import_first_fields;
+    return status == BMF_OK ? bmf_h5_read_fields(group, bmf_import_fields, count, record, err) : status;
+}
+
 int bmf_dataset_file_read_import(bmf_dataset_file *file, bmf_import_record *out, bmf_error *err)
 {
     hid_t group = -1;
-    bmf_import_record record = {0};
+    bmf_import_record record;
     int status = bmf_h5_group_open(file->id, "import", &group, err);
     if (status == BMF_OK) {
-        status = bmf_h5_read_fields(group, bmf_import_fields, bmf_import_field_count, &record, err);
+        status = read_record(group, &record, err);
         if (status != BMF_OK)
             bmf_h5_context(err, group, NULL);
     }

@@ -26,7 +26,14 @@ const bmf_h5_field bmf_import_fields[] = {
     FIELD(BMF_H5_INT64, 1, bad_lines),
     FIELD(BMF_H5_INT64, 1, duplicate_ratings),
     FIELD(BMF_H5_INT64, 1, unknown_tags),
+    TEXT_FIELD(feature_weighting),
+    TEXT_FIELD(title_features),
+    TEXT_FIELD(tag_features),
+    TEXT_FIELD(item_columns),
+    TEXT_FIELD(users),
+    TEXT_FIELD(user_columns),
 };
+const int64_t bmf_import_first_fields = 12;
 const int64_t bmf_import_field_count = sizeof bmf_import_fields / sizeof bmf_import_fields[0];
 
 /* A data set that contradicts itself is a fault of the program, not of its input. */

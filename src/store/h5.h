@@ -72,6 +72,9 @@ int bmf_h5_write_attribute(hid_t object, const char *name, bmf_h5_type type, int
  * another count or a text that does not fit is BMF_ERR_INPUT. */
 int bmf_h5_read_attribute(hid_t object, const char *name, bmf_h5_type type, int64_t count, void *value, bmf_error *err);
 
+/* Whether an object has an attribute of that name. */
+int bmf_h5_has_attribute(hid_t object, const char *name, bool *out, bmf_error *err);
+
 int bmf_h5_write_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record, bmf_error *err);
 int bmf_h5_read_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err);
 

@@ -105,6 +105,13 @@ done:
     return status;
 }
 
+int bmf_h5_has_attribute(hid_t object, const char *name, bool *out, bmf_error *err)
+{
+    htri_t exists = H5Aexists(object, name);
+    *out = exists > 0;
+    return exists < 0 ? bmf_h5_fail(err, object, name, "cannot look for the attribute") : BMF_OK;
+}
+
 int bmf_h5_write_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record, bmf_error *err)
 {
     int status = BMF_OK;

@@ -5,6 +5,8 @@ import time
 import unittest
 
 import h5py
+import numpy
+import scipy.sparse
 
 from command import INPUT, IO, CommandTest
 
@@ -128,6 +130,39 @@ class Accepted(CommandTest):
             self.assertIn(word, message)
         report = self.read(GOOD, "--items", items, "--tags", tags, "--max-bad-lines", 1)
         self.assertEqual((report["import"]["unknown_tags"], report["items"], report["features"]), (1, 4, 5))
+
+    def test_features_of_items_and_users(self):
+        items, users = self.dir / "movies.csv", self.dir / "u.user"
+        items.write_text("movieId,title,genres,studio\n10,A Film (1990),Drama,Acme\n11,Films (1995),,acme|Bell\n")
+        users.write_text("1|24|M|writer|85711\n3|30|F|other|T8H\n7|9|F|none|1\n")
+        report = self.read(GOOD, "--items", items, "--title-features", "decade,year,words", "--item-columns", "studio",
+                           "--feature-weighting", "binary", "--users", users)
+        made = report["import"]
+        self.assertEqual([made[key] for key in ("title_features", "item_columns", "feature_weighting", "users")],
+                         ["year,decade,words", "studio", "binary", "u.user"])
+        described = self.json_of("info", self.data)
+        self.assertEqual(described["import"], made)
+        self.assertEqual(described["user_features"], report["user_features"])
+        self.assertIn("u.user", self.succeed("info", self.data).stdout)
+        with h5py.File(self.data) as file:
+            for group, rows in (("content", {0: "decade:1990 drama studio:acme title:film year:1990",
+                                             1: "decade:1990 studio:acme studio:bell title:films year:1995"}),
+                                ("user_content", {0: "age:24 gender:m occupation:writer", 1: ""})):
+                names = [name.decode() for name in file[group]["feature"][:]]
+                part = file[group]
+                matrix = scipy.sparse.csr_matrix((part["data"], part["indices"], part["indptr"]), shape=part.attrs["shape"])
+                for row, wanted in rows.items():
+                    self.assertEqual(" ".join(names[f] for f in matrix[row].indices), wanted)
+                    self.assertTrue(numpy.allclose(matrix[row].data ** 2 * max(1, matrix[row].nnz), 1))
+            old = dict(file["import"].attrs)
+        with h5py.File(self.data, "r+") as file:  # as older programs wrote it
+            for name in ("feature_weighting", "title_features", "tag_features", "item_columns", "users", "user_columns"):
+                del file["import"].attrs[name]
+            del file["user_content"]
+        described = self.json_of("info", self.data)
+        self.assertEqual((described["import"]["feature_weighting"], described["import"]["users"]), ("tfidf", ""))
+        self.assertEqual(described["user_features"], 0)
+        self.assertEqual(old["tag_features"], b"words")
 
     def test_one_user_and_one_item(self):
         for text, word, needed in ((HEADER + "1,10,4,1\n1,11,3,2\n1,12,3,3\n", "user 1", "2 users"),

@@ -5,8 +5,9 @@ import unittest
 from command import IO, OK, USAGE, CommandTest, run
 
 OPTIONS = {
-    "import": ["ratings", "items", "tags", "output", "format", "split", "split-ratios", "cold-items", "duplicates",
-               "max-features", "max-bad-lines", "seed", "threads", "json", "quiet", "help"],
+    "import": ["ratings", "items", "tags", "users", "output", "format", "split", "split-ratios", "cold-items", "duplicates",
+               "max-features", "feature-weighting", "title-features", "tag-features", "item-columns", "user-columns",
+               "max-bad-lines", "seed", "threads", "json", "quiet", "help"],
     "synth": ["output", "csv", "users", "items", "ratings", "factors", "features", "noise", "split-ratios", "seed", "json",
               "quiet", "help"],
     "train": ["output", "content", "content-updates", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
@@ -93,6 +94,19 @@ MISTAKES = [
     ("import --ratings r.csv -o x.h5 --split-ratios=-0.1,1,0.1",
      ' import: --split-ratios: "-0.1,1,0.1" has a negative share (allowed: three shares of at least 0 that add up to '
      '1, as in 0.7,0.15,0.15)'),
+    ("import --ratings r.csv -o x.h5 --feature-weighting bm25",
+     ' import: --feature-weighting: "bm25" is not a choice (allowed: tfidf or binary)'),
+    ("import --ratings r.csv -o x.h5 --tag-features none",
+     ' import: --tag-features: "none" is not a choice (allowed: words or phrases)'),
+    ("import --ratings r.csv --items i.csv -o x.h5 --title-features year,decades",
+     ' import: --title-features: "decades" is not a choice (allowed: none, or some of year, decade and words with commas '
+     'between them)'),
+    ("import --ratings r.csv -o x.h5 --item-columns year", " import: --item-columns needs --items, a file with these columns"),
+    ("import --ratings r.csv -o x.h5 --user-columns age=float",
+     ' import: --user-columns: "float" is no kind of column (allowed: names of columns with commas between them, with =text '
+     'or =number behind a name if need be)'),
+    ("import --ratings r.csv --users u.csv -o u.csv", " import: -o u.csv would replace the input u.csv (--users); give "
+     "it another name"),
     ("synth --users 5 --items 5 --ratings 10", " synth: give one of -o DATA.h5 and --csv DIR"),
     ("synth --users 5 --items 5 --ratings 10 -o x.h5 --csv d", " synth: give one of -o DATA.h5 and --csv DIR"),
     ("synth --users 5 --items 5 --ratings 10 --csv d --split-ratios 1,0,0",

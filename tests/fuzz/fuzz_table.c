@@ -1,5 +1,5 @@
-/* The reader of items (FUZZ_TAGS not defined) or of tags, down to the content rows, beside ratings with ids that are
- * numbers or strings. */
+/* The reader of items (the default), of tags (FUZZ_TAGS) or of users (FUZZ_USERS), down to the content rows, beside ratings with
+ * ids that are numbers or strings. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,28 +16,39 @@ static const char number_items[] = "movieId,title,genres\n1,One,Drama|War\n2,Two
 static const char string_items[] = "movieId,title,genres\ntt1,One,Drama|War\ntt2,Two,Comedy\ntt9,Nine,\n";
 #endif
 
-static void check_content(const bmf_dataset *dataset, bmf_error *err)
+static void check_content(const bmf_content *content, int64_t rows, bmf_error *err)
 {
-    const bmf_content *content = &dataset->content;
     fuzz_require(bmf_csr_check(&content->matrix, "content", 1, err) == BMF_OK, "content is sound", err);
-    fuzz_require(!content->matrix.indptr || content->matrix.rows == dataset->items.count, "every item has a row", NULL);
+    fuzz_require(!content->matrix.indptr || content->matrix.rows == rows, "every item or user has a row", NULL);
     fuzz_require(content->feature.count == content->matrix.columns, "every column has a term", NULL);
 }
 
-static void import(const char *ratings, const char *items, const char *tags, size_t size)
+typedef struct inputs {
+    const char *ratings, *items, *tags, *users, *item_columns, *user_columns;
+} inputs;
+
+static void import(const inputs *from, size_t size)
 {
     bmf_error err = BMF_ERROR_INIT;
     bmf_dataset dataset;
     bmf_import_options options = bmf_import_defaults();
-    options.ratings_path = ratings;
-    options.items_path = items;
-    options.tags_path = tags;
+    options.ratings_path = from->ratings;
+    options.items_path = from->items;
+    options.tags_path = from->tags;
+    options.users_path = from->users;
+    options.item_columns = from->item_columns;
+    options.user_columns = from->user_columns;
+    options.title_features = from->items && size % 2 ? "year,decade,words" : NULL;
+    options.tag_features = size % 5 < 3 ? BMF_TAG_WORDS : BMF_TAG_PHRASES;
+    options.feature_weighting = size % 7 < 4 ? BMF_WEIGHTING_TFIDF : BMF_WEIGHTING_BINARY;
     options.max_bad_lines = (int64_t)(size % 4) * 5;
     options.max_features = size % 3 ? 5000 : 3;
     options.threads = 1;
     int status = bmf_import(&options, &dataset, &err);
-    if (status == BMF_OK)
-        check_content(&dataset, &err);
+    if (status == BMF_OK) {
+        check_content(&dataset.content, dataset.items.count, &err);
+        check_content(&dataset.user_content, dataset.users.count, &err);
+    }
     fuzz_require_answer(status, &err);
     bmf_dataset_clear(&dataset);
 }
@@ -51,10 +62,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const char *table = fuzz_file(1, data, size);
 #ifdef FUZZ_TAGS
         const char *listed = strings ? string_items : number_items;
-        import(ratings, fuzz_file(2, listed, strlen(listed)), table, size);
-        import(ratings, NULL, table, size);
+        import(&(inputs){.ratings = ratings, .items = fuzz_file(2, listed, strlen(listed)), .tags = table}, size);
+        import(&(inputs){.ratings = ratings, .tags = table}, size);
+#elif defined(FUZZ_USERS)
+        import(&(inputs){.ratings = ratings, .users = table}, size);
+        import(&(inputs){.ratings = ratings, .users = table, .user_columns = "age=number,zip"}, size);
 #else
-        import(ratings, table, NULL, size);
+        import(&(inputs){.ratings = ratings, .items = table}, size);
+        import(&(inputs){.ratings = ratings, .items = table, .item_columns = "year,director=text"}, size);
 #endif
     }
     return 0;
@@ -62,6 +77,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 static const char *const dictionary[] = {"movieId,title,genres\n",
                                          "userId,movieId,tag,timestamp\n",
+                                         "movieId,title,year,director\n",
+                                         "userId,age,zip\n",
+                                         "1|24|M|technician|85711\n",
+                                         "1::F::1::10::48067\n",
+                                         "1,24,85711\n",
+                                         "(1995)",
+                                         "(2006\xe2\x80\x93 )",
+                                         "1e308",
+                                         "-1e-308",
+                                         "NA",
                                          "item_id",
                                          "tag",
                                          "genres",

@@ -115,7 +115,13 @@ int sample_dataset(const sample_options *options, bmf_dataset *out, bmf_error *e
                                       .ratings_read = 70,
                                       .bad_lines = 2,
                                       .duplicate_ratings = 1,
-                                      .unknown_tags = 4};
+                                      .unknown_tags = 4,
+                                      .feature_weighting = "binary",
+                                      .title_features = "year,words",
+                                      .tag_features = "phrases",
+                                      .item_columns = "a,b=text",
+                                      .users = "users.dat",
+                                      .user_columns = "age"};
     int status = make_ids(&out->users, options->users, options->text_ids, err);
     if (status == BMF_OK)
         status = make_ids(&out->items, options->items, false, err);
@@ -176,7 +182,11 @@ static bool imports_equal(const bmf_import_record *a, const bmf_import_record *b
            strcmp(a->duplicates, b->duplicates) == 0 && same(a->split_ratio, b->split_ratio, BMF_SPLITS, 8) &&
            same(&a->cold_items, &b->cold_items, 1, 8) && a->max_features == b->max_features && a->seed == b->seed &&
            a->ratings_read == b->ratings_read && a->bad_lines == b->bad_lines &&
-           a->duplicate_ratings == b->duplicate_ratings && a->unknown_tags == b->unknown_tags;
+           a->duplicate_ratings == b->duplicate_ratings && a->unknown_tags == b->unknown_tags &&
+           strcmp(a->feature_weighting, b->feature_weighting) == 0 &&
+           strcmp(a->title_features, b->title_features) == 0 && strcmp(a->tag_features, b->tag_features) == 0 &&
+           strcmp(a->item_columns, b->item_columns) == 0 && strcmp(a->users, b->users) == 0 &&
+           strcmp(a->user_columns, b->user_columns) == 0;
 }
 
 bool datasets_equal(const bmf_dataset *a, const bmf_dataset *b)

@@ -13,6 +13,7 @@
 #define HEADER "userId,movieId,rating,timestamp\n"
 #define IDS "; ids are integers from 0 to 9223372036854775807"
 #define NOT_A_RATING " is not a number; a finite decimal number such as 3.5 is expected"
+#define HUNDRED "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
 #define FLOAT_RANGE " is out of range; numbers from -3.40282347e+38 to 3.40282347e+38 (float) are allowed"
 
 typedef struct bad_text {
@@ -216,6 +217,80 @@ static void bad_tags_are_named(void **state)
     }
 }
 
+static void bad_columns_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *items, *columns;
+        int status;
+        const char *message; /* behind the path, or all of it for wrong usage; one %s is the path */
+    } bad[] = {
+        {"movieId,title,Director\n1,a,b\n", "director,year", BMF_ERR_USAGE,
+         "--item-columns: \"year\" is not a column of %s (allowed: title, Director)"},
+        {"movieId,title\n1,a\n", "movieId", BMF_ERR_USAGE,
+         "--item-columns: \"movieId\" is not a column of %s (allowed: title)"},
+        {"movieId,title\n1,a\n", "title,TITLE", BMF_ERR_USAGE, "--item-columns: \"title\" is named twice"},
+        {"1::a::b\n", "title", BMF_ERR_USAGE,
+         "--item-columns: %s has no header that names its columns, \"title\" cannot be found (csv and tsv may have "
+         "one)"},
+        {"movieId,stars\n1,4\n2,NA\n3,four\n", "stars=number", BMF_ERR_INPUT,
+         "%s:4: column \"stars\": \"four\" is not a number; --item-columns stars=number allows numbers and missing "
+         "values "
+         "(NA, N/A, NaN, null, \\N or nothing)"},
+        {"movieId,stars\n1,1e999\n", "stars=number", BMF_ERR_INPUT,
+         "%s:2: column \"stars\": \"1e999\" is not a number; --item-columns stars=number allows numbers and missing "
+         "values "
+         "(NA, N/A, NaN, null, \\N or nothing)"},
+        {"movieId,plot\n1,x\n2,y|" HUNDRED HUNDRED "+\n", "plot", BMF_ERR_INPUT,
+         "%s:3: column \"plot\": \"012345678901234567890123456789012345678901234567890123456789...\" has 201 bytes; a "
+         "value "
+         "is a category of at most 200"},
+    };
+    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n2,3,3,4\n"));
+    for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+        char wanted[512];
+        const char *mark = strstr(bad[b].message, "%s");
+        options.ratings_path = text_path("good.csv");
+        options.items_path = text_file("items.txt", bad[b].items);
+        options.item_columns = bad[b].columns;
+        int before = mark ? (int)(mark - bad[b].message) : (int)strlen(bad[b].message);
+        snprintf(wanted, sizeof wanted, "%.*s%s%s", before, bad[b].message, mark ? options.items_path : "",
+                 mark ? mark + 2 : "");
+        expect(&options, bad[b].status, "", wanted);
+    }
+}
+
+static void bad_users_are_named(void **state)
+{
+    (void)state;
+    static const bad_text bad_users[] = {
+        {"", ": is empty"},
+        {"userId,age\n", ": holds no user, only a header"},
+        {"userId,age\n7,1\n8,1\n", ": lists none of the 2 users who have rated (2 others)"},
+        {"name,age\n1,2\n", ":1: the header of a file of users needs a column userId, user_id, user; the first line is "
+                            "\"name,age\""},
+        {"1\t24\n",
+         ":1: the header of a file of users needs a column userId, user_id, user; the first line is \"1\\x0924\""},
+        {"userId,age\n1,2\nx,3\n", ":3: user id \"x\" is not a number, but the first one in the ratings is" IDS},
+        {"userId,age\n1,2\n9,3\n1,3\n", ":4: user \"1\" was listed before, on line 2; a user is listed once"},
+        {"1|24|M|writer|85711\n2|24|M|writer\n",
+         ":2: has 4 fields where the first line has 5; the last line may be cut off"},
+        {"1::F::24\n",
+         ":1: a file of users in dat form has 5 fields a line (user, gender, age, occupation, zip), this one "
+         "has 3"},
+        {"userId,age\n1,\"2\n",
+         ":2: unbalanced quote: a quoted field begins here and does not end before the file does"},
+    };
+    bmf_import_options options = options_for(text_file("good.csv", HEADER "1,2,3,4\n2,3,3,4\n"));
+    for (size_t b = 0; b < sizeof bad_users / sizeof *bad_users; b++) {
+        options.ratings_path = text_path("good.csv");
+        options.users_path = text_file("users.txt", bad_users[b].text);
+        expect(&options, BMF_ERR_INPUT, options.users_path, bad_users[b].message);
+    }
+    options.users_path = text_path("none.csv");
+    expect(&options, BMF_ERR_IO, options.users_path, ": cannot be opened: No such file or directory");
+}
+
 static void bad_options_are_named(void **state)
 {
     (void)state;
@@ -234,6 +309,37 @@ static void bad_options_are_named(void **state)
     bad = options;
     bad.max_features = -1;
     expect(&bad, BMF_ERR_USAGE, "", "the number of features -1 is negative");
+    bad = options;
+    bad.title_features = "year,genre";
+    expect(&bad, BMF_ERR_USAGE, "",
+           "--title-features: \"genre\" is not a choice (allowed: none, or some of year, decade and words with commas "
+           "between them)");
+    bad.title_features = "year";
+    expect(&bad, BMF_ERR_USAGE, "", "--title-features needs --items, a file with titles");
+    bad.items_path = "items.csv";
+    bad.max_features = 0;
+    expect(&bad, BMF_ERR_USAGE, "",
+           "--max-features 0 leaves out all content of items, --title-features and --item-columns ask for some");
+    bad = options;
+    bad.item_columns = "year";
+    expect(&bad, BMF_ERR_USAGE, "", "--item-columns needs --items, a file with these columns");
+    bad = options;
+    bad.user_columns = "age";
+    expect(&bad, BMF_ERR_USAGE, "", "--user-columns needs --users, a file with these columns");
+    static const char *const lists[][2] = {{"a,,b", "a name is empty"},
+                                           {"a,", "a name is empty"},
+                                           {"=text", "a name is empty"},
+                                           {"a=flag", "\"flag\" is no kind of column"}};
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+        char wanted[256];
+        bad.user_columns = lists[l][0];
+        snprintf(
+            wanted, sizeof wanted,
+            "--user-columns: %s (allowed: names of columns with commas between them, with =text or =number behind a "
+            "name if need be)",
+            lists[l][1]);
+        expect(&bad, BMF_ERR_USAGE, "", wanted);
+    }
 }
 
 int main(void)
@@ -243,6 +349,7 @@ int main(void)
         cmocka_unit_test(bad_ratings_are_named),  cmocka_unit_test(a_forced_format_is_obeyed),
         cmocka_unit_test(binary_files_are_named), cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(bad_items_are_named),    cmocka_unit_test(bad_tags_are_named),
+        cmocka_unit_test(bad_columns_are_named),  cmocka_unit_test(bad_users_are_named),
         cmocka_unit_test(bad_options_are_named),  cmocka_unit_test(one_user_or_one_item_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
