@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-MODULES = ["base", "data", "linalg", "kernels", "comm", "store", "model", "train", "eval", "tune", "cli"]
+MODULES = ["base", "data", "linalg", "kernels", "comm", "store", "model", "serve", "train", "eval", "tune", "cli"]
 BUILD_FOLDERS = {"cmake"}  # in src, without code
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "src", "include", "scripts", "tests", "slurm", "data", "README.md",
              "LICENSE"}

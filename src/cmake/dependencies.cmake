@@ -13,6 +13,9 @@ require_found(MPI_C_FOUND "an MPI 3.1 library with its compiler wrapper" "libope
 find_package(OpenMP QUIET COMPONENTS C)
 require_found(OpenMP_C_FOUND "OpenMP" "gcc (for clang: libomp-dev)")
 
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
 set(HDF5_PREFER_PARALLEL TRUE)
 find_package(HDF5 1.10 QUIET COMPONENTS C)
 require_found(HDF5_FOUND "HDF5 1.10 or later, parallel build" "libhdf5-openmpi-dev")

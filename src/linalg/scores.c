@@ -20,15 +20,16 @@ void bmf_linalg_begin_threads(void)
         openblas_set_num_threads(1);
 }
 
-/* scores += P Qᵀ. The OpenMP build of OpenBLAS takes as many threads as the calling task would get, and a team of one
- * does not count as a parallel region for it; the setting made here belongs to the calling task alone. */
-static void add_products(const bmf_item_side *items, const float *P, int64_t users, float *scores)
+/* scores = keep × scores + P Qᵀ. The OpenMP build of OpenBLAS takes as many threads as the calling task would get, and a team
+ * of one does not count as a parallel region for it; the setting made here belongs to the calling task alone. */
+static void multiply(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
+                     float keep, float *scores)
 {
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     int stride = (int)items->stride;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)users, (int)items->items, (int)items->factors, 1.0f, P,
-                stride, items->Q, stride, 1.0f, scores, (int)items->items);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)users, (int)count, (int)items->factors, 1.0f, P, stride,
+                items->Q + first * items->stride, stride, keep, scores, (int)count);
     omp_set_num_threads(threads);
 }
 
@@ -38,7 +39,14 @@ void bmf_scores_block(const bmf_item_side *items, const float *P, const float *u
         for (int64_t i = 0; i < items->items; i++)
             scores[u * items->items + i] = user_base[u] + items->bias[i];
     if (users > 0 && items->items > 0 && items->factors > 0)
-        add_products(items, P, users, scores);
+        multiply(items, 0, items->items, P, users, 1, scores);
+}
+
+void bmf_scores_products(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
+                         float *scores)
+{
+    if (users > 0 && count > 0)
+        multiply(items, first, count, P, users, 0, scores);
 }
 
 void bmf_scores_add_content(const bmf_csr *content, const float *weights, double scale, float *scores)

@@ -4,6 +4,14 @@
 
 #include "base/memory.h"
 
+#define SCANNED 16 /* sums looked at together */
+
+#ifdef BMF_HAVE_TARGET_CLONES
+#define SCAN_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define SCAN_CLONES
+#endif
+
 int bmf_topn_create(bmf_topn *top, int64_t capacity, bmf_error *err)
 {
     *top = (bmf_topn){0};
@@ -60,6 +68,31 @@ void bmf_topn_keep(bmf_topn *top, double score, int32_t index)
         sift_up(top->entry, top->count++, offered);
     else if (bmf_ranks_before(offered, top->entry[0]))
         sift_down(top->entry, top->count, offered);
+}
+
+static void offer_each(bmf_topn *top, const float *score, const float *bias, int64_t count, int32_t first)
+{
+    for (int64_t j = 0; j < count; j++)
+        bmf_topn_offer(top, (double)(score[j] + bias[j]), first + (int32_t)j);
+}
+
+/* Whether one of SCANNED sums reaches the bound, without a branch. */
+static inline bool any_reaches(const float *score, const float *bias, float bound)
+{
+    int reached = 0;
+    for (int j = 0; j < SCANNED; j++)
+        reached |= score[j] + bias[j] >= bound;
+    return reached;
+}
+
+SCAN_CLONES
+void bmf_topn_offer_sums(bmf_topn *top, const float *score, const float *bias, int64_t count, int32_t first)
+{
+    int64_t j = 0;
+    for (; j + SCANNED <= count; j += SCANNED)
+        if (top->count < top->capacity || any_reaches(score + j, bias + j, (float)top->entry[0].score))
+            offer_each(top, score + j, bias + j, SCANNED, first + (int32_t)j);
+    offer_each(top, score + j, bias + j, count - j, first + (int32_t)j);
 }
 
 void bmf_topn_sort(bmf_topn *top)
