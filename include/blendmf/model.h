@@ -92,8 +92,9 @@ BLENDMF_API int blendmf_recommend_many(const blendmf_model *model, const int64_t
                                        const blendmf_items *exclude, int64_t top, int threads, int64_t memory,
                                        blendmf_ranked *out, int64_t *found, blendmf_error *error);
 
-/* The `top` items whose factors (with content where the model has it) have the largest cosine with those of `item`, which
- * is not among them. */
+/* The `top` items most like `item`, which is not among them, by the cosine of their vectors: the items' factors, followed for
+ * "concat" by the content row scaled to the same mean square. Items of which nothing is known are in no list; for such an
+ * item *found is 0. */
 BLENDMF_API int blendmf_similar(const blendmf_model *model, int64_t item, int64_t top, blendmf_ranked *out,
                                 int64_t *found, blendmf_error *error);
 

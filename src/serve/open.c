@@ -85,6 +85,8 @@ static int read_model(bmf_model_file *file, blendmf_model *model, bmf_error *err
         status = bmf_model_file_read_items(file, &model->items, err);
     if (status == BMF_OK)
         status = read_content(file, model, err);
+    if (status == BMF_OK)
+        status = bmf_serve_measure_items(model, err);
     return status;
 }
 
@@ -122,6 +124,7 @@ void blendmf_close(blendmf_model **model_at)
     bmf_free(model->feature_rank);
     bmf_free(model->user_known);
     bmf_free(model->item_basis);
+    bmf_free(model->inverse_norm);
     bmf_free(model);
     *model_at = NULL;
 }

@@ -50,13 +50,13 @@ bmf_serve_user bmf_serve_user_of(const blendmf_model *model, int64_t user)
     return out;
 }
 
-/* P·Q over a padded row, in partial sums that may run in vectors. */
-static double dot(const float *P, const float *Q, int64_t stride)
+/* In partial sums that may run in vectors. */
+double bmf_serve_dot(const float *a, const float *b, int64_t stride)
 {
     double sum[LANES] = {0};
     for (int64_t f = 0; f < stride; f += LANES)
         for (int j = 0; j < LANES; j++)
-            sum[j] += (double)P[f + j] * (double)Q[f + j];
+            sum[j] += (double)a[f + j] * (double)b[f + j];
     return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
 }
 
@@ -89,7 +89,7 @@ double bmf_serve_score(const blendmf_model *model, const bmf_serve_user *user, i
         return r;
     r += (double)m->item_bias[item];
     if (user->P)
-        r += dot(user->P, m->Q + item * m->stride, m->stride);
+        r += bmf_serve_dot(user->P, m->Q + item * m->stride, m->stride);
     if (user->weights > 0)
         r += content_term(&model->content, user, item);
     return r;

@@ -16,6 +16,9 @@ struct blendmf_model {
     int32_t *feature_rank; /* (F) features in ascending order of their names */
     bool *user_known;      /* (users) has training ratings */
     uint8_t *item_basis;   /* (items) what a known user's prediction rests on: a blendmf_basis */
+    /* Of the vectors [Q_i, s x_i] by which items are similar: */
+    double content_share; /* s²; 0 where content has no part in them */
+    float *inverse_norm;  /* (items); 0 for a vector of zeros */
 };
 
 /* A user as predictions see him, borrowed from the model or a folded-in user. */
@@ -34,6 +37,12 @@ bmf_serve_user bmf_serve_user_of(const blendmf_model *model, int64_t user);
 
 /* r̂ of a user and an item (−1: unknown), in double precision. The one formula of all answers. */
 double bmf_serve_score(const blendmf_model *model, const bmf_serve_user *user, int64_t item);
+
+/* a·b of two padded rows, in double precision. */
+double bmf_serve_dot(const float *a, const float *b, int64_t stride);
+
+/* Fills content_share and inverse_norm. */
+int bmf_serve_measure_items(blendmf_model *model, bmf_error *err);
 
 blendmf_basis bmf_serve_basis(const blendmf_model *model, bool user_known, int64_t item);
 

@@ -230,6 +230,68 @@ static void lists_are_those_of_sorting(void **state)
     }
 }
 
+/* The dense vectors, and all cosines with the item sorted. */
+static int64_t sorted_cosines(const serve_world *world, int64_t item, blendmf_ranked *out)
+{
+    const int64_t k = world->meta.factors, features = world->meta.features, n = world->meta.items, d = k + features;
+    const bmf_csr *x = &world->content.matrix;
+    double *v = calloc((size_t)(n * d), sizeof *v), factors = 0, content = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t f = 0; f < k && !WORLD_IS_UNRATED_ITEM(i); f++) {
+            v[i * d + f] = (double)world->Q[i * k + f];
+            factors += v[i * d + f] * v[i * d + f];
+        }
+        for (int64_t j = features ? x->indptr[i] : 0; features && j < x->indptr[i + 1]; j++) {
+            v[i * d + k + x->indices[j]] = (double)x->data[j];
+            content += WORLD_IS_UNRATED_ITEM(i) ? 0 : (double)x->data[j] * (double)x->data[j];
+        }
+    }
+    for (int64_t i = 0; i < n * d; i++)
+        v[i] *= i % d < k ? 1 : sqrt(factors / content);
+    for (int64_t i = 0; i < n; i++) {
+        double ab = 0, aa = 0, bb = 0;
+        for (int64_t f = 0; f < d; f++) {
+            ab += v[i * d + f] * v[item * d + f];
+            aa += v[i * d + f] * v[i * d + f];
+            bb += v[item * d + f] * v[item * d + f];
+        }
+        if (i != item && aa > 0 && bb > 0)
+            out[count++] = (blendmf_ranked){i, ab / sqrt(aa * bb), BLENDMF_FACTORS};
+    }
+    free(v);
+    qsort(out, (size_t)count, sizeof *out, before);
+    return count;
+}
+
+static void similar_items_have_the_largest_cosine(void **state)
+{
+    (void)state;
+    static blendmf_ranked wanted[ITEMS], out[ITEMS];
+    int64_t found;
+    for (int variant = 0; variant < 2; variant++) {
+        serve_world world;
+        world_make(&world, USERS, ITEMS, variant ? 9 : 0, 5, 13);
+        blendmf_model *model = open_world(&world);
+        for (int64_t item = 0; item < 30; item++) {
+            const int64_t count = sorted_cosines(&world, item, wanted), top = item < 3 ? ITEMS : TOP;
+            assert_ok(blendmf_similar(model, item, top, out, &found, &error), error);
+            assert_int_equal(found, count < top ? count : top);
+            for (int64_t j = 0; j < found; j++)
+                assert_close(out[j].score, wanted[j].score, 1e-6);
+            for (int64_t j = 0; j < found; j++) {
+                assert_true(out[j].item != item);
+                assert_true(j == 0 || before(&out[j - 1], &out[j]) < 0);
+            }
+        }
+        assert_int_equal(blendmf_similar(model, -1, 3, out, &found, &error), BMF_ERR_USAGE);
+        assert_int_equal(blendmf_similar(model, ITEMS, 3, out, &found, &error), BMF_ERR_USAGE);
+        assert_int_equal(blendmf_similar(model, 0, 0, out, &found, &error), BMF_ERR_USAGE);
+        blendmf_close(&model);
+        world_clear(&world);
+    }
+}
+
 static void equal_scores_go_by_index(void **state)
 {
     (void)state;
@@ -346,15 +408,11 @@ static void threads_may_share_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_says_what_it_is),
-        cmocka_unit_test(predictions_follow_the_formula),
-        cmocka_unit_test(old_files_count_as_trained),
-        cmocka_unit_test(wrong_indices_are_refused),
-        cmocka_unit_test(lists_are_those_of_sorting),
-        cmocka_unit_test(equal_scores_go_by_index),
-        cmocka_unit_test(files_that_are_no_models_are_refused),
-        cmocka_unit_test(damage_is_an_error),
-        cmocka_unit_test(threads_may_share_a_model),
+        cmocka_unit_test(it_says_what_it_is),         cmocka_unit_test(predictions_follow_the_formula),
+        cmocka_unit_test(old_files_count_as_trained), cmocka_unit_test(wrong_indices_are_refused),
+        cmocka_unit_test(lists_are_those_of_sorting), cmocka_unit_test(similar_items_have_the_largest_cosine),
+        cmocka_unit_test(equal_scores_go_by_index),   cmocka_unit_test(files_that_are_no_models_are_refused),
+        cmocka_unit_test(damage_is_an_error),         cmocka_unit_test(threads_may_share_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
