@@ -23,7 +23,7 @@ TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "src", "include", "scripts",
 DOORS = [
     ("MPI", {"comm", "store"}, r"mpi\.h", r"\bMPI_\w+", r"\bMPI::\w+"),
     ("HDF5", {"store"}, r"hdf5(_hl)?\.h|H5\w*\.h", r"\bH5[A-Z]\w*", r"\bhdf5::\w+|\bHDF5_\w+"),
-    ("BLAS and LAPACK", {"linalg"}, r"cblas\.h|lapacke\w*\.h|openblas_config\.h", r"\b(cblas|LAPACKE|openblas)_\w+",
+    ("BLAS and LAPACK", {"linalg"}, r"(cblas|f77blas|lapacke\w*|openblas_config)\.h", r"\b(cblas|LAPACKE|openblas)_\w+|\bdpotr[fs]_",
      r"\bopenblas::\w+|\bOpenBLAS_\w+"),
 ]
 

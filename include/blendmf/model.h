@@ -43,7 +43,8 @@ typedef enum blendmf_basis {
 /* "factors", "content", "bias", "mean". */
 BLENDMF_API const char *blendmf_basis_name(blendmf_basis basis);
 
-/* Reads a model file or a checkpoint. The caller closes *out, which is NULL on failure. */
+/* Reads a model file or a checkpoint. The caller closes *out, which is NULL on failure. Calls in several threads wait for each
+ * other; HDF5 must not be used otherwise meanwhile, unless it was built for threads. */
 BLENDMF_API int blendmf_open(const char *path, blendmf_model **out, blendmf_error *error);
 /* Frees everything; sets *model to NULL. NULL-safe. Nobody may be using it. */
 BLENDMF_API void blendmf_close(blendmf_model **model);
@@ -102,8 +103,13 @@ BLENDMF_API int blendmf_similar(const blendmf_model *model, int64_t item, int64_
  * model. */
 typedef struct blendmf_user blendmf_user;
 
-/* The user's bias and factors (and content weights) that fit the ratings best given the model's items, by the regularized
- * least squares that training approaches. No ratings: the mean user. */
+/* The user's bias b, factors P and, for "concat", weights W of the features of the rated items, that minimise
+ *     Σ_i (r_i − mean − b_i − b − P·Q_i − W·x_i)² + s_b (b − b̄)² + s |P − P̄|² + s_c |W|²
+ * over the n ratings, with the items as they are. (b̄, P̄) is the mean user of training. The strengths are n λ + 1/T each, λ the
+ * regularization of the role and T the sum of the learning rates of the epochs that led to the model: SGD that stops after the
+ * time T is held to its start about as strongly. No ratings: the mean user. The order of the ratings does not matter. Costs
+ * about n² d for n < d unknowns, else n d². BMF_ERR_USAGE for an item or a rating that cannot be, BMF_ERR_INPUT for ratings too large to
+ * be fitted. */
 BLENDMF_API int blendmf_fold_in_user(const blendmf_model *model, const int64_t *item, const double *rating,
                                      int64_t count, blendmf_user **out, blendmf_error *error);
 BLENDMF_API void blendmf_user_free(blendmf_user **user);
@@ -113,7 +119,9 @@ BLENDMF_API int blendmf_user_recommend(const blendmf_user *user, blendmf_items e
                                        blendmf_ranked *out, int64_t *found, blendmf_error *error);
 
 /* An item that training has not seen, known by features (indices with values as the model's own content rows have them,
- * before the content weight) and perhaps by a few ratings of known users. */
+ * before the content weight; values of the same feature add up) and perhaps by a few ratings of known users. Its bias and
+ * factors are those of its content for "embed", else 0 as for an item of the model without ratings; where there are ratings,
+ * they are fitted as those of a user are, held to these values. */
 typedef struct blendmf_item blendmf_item;
 BLENDMF_API int blendmf_fold_in_item(const blendmf_model *model, const int64_t *feature, const double *value,
                                      int64_t features, const int64_t *user, const double *rating, int64_t ratings,

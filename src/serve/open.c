@@ -1,3 +1,4 @@
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,10 +76,52 @@ static int read_content(bmf_model_file *file, blendmf_model *model, bmf_error *e
     return status;
 }
 
+/* Epochs later than the best one left no trace in a model; a checkpoint is as of its last. Without a history: 1, the order of
+ * magnitude of what there is. */
+static int measure_training(bmf_model_file *file, blendmf_model *model, bmf_error *err)
+{
+    bmf_epoch_record *history = NULL;
+    int64_t epochs = 0;
+    int status = bmf_model_file_read_history(file, &history, &epochs, err);
+    const int64_t last = bmf_model_file_state(file) ? epochs : model->meta.best_epoch;
+    model->training_time = 0;
+    for (int64_t e = 0; e < epochs && e < last; e++)
+        model->training_time += history[e].learning_rate;
+    if (!isfinite(model->training_time) || model->training_time <= 0)
+        model->training_time = 1;
+    bmf_free(history);
+    return status;
+}
+
+static int measure_mean_user(blendmf_model *model, bmf_error *err)
+{
+    const bmf_model *m = &model->model;
+    double *mean = model->mean_P = bmf_alloc_zero(m->factors, sizeof *mean, "mean of the users' factors", err);
+    int64_t known = 0;
+    if (!mean)
+        return BMF_ERR_MEMORY;
+    for (int64_t u = 0; u < m->users; u++) {
+        if (!model->user_known[u])
+            continue;
+        known++;
+        model->mean_user_bias += (double)m->user_bias[u];
+        for (int64_t f = 0; f < m->factors; f++)
+            mean[f] += (double)m->P[u * m->stride + f];
+    }
+    for (int64_t f = 0; f < m->factors && known > 0; f++)
+        mean[f] /= (double)known;
+    if (known > 0)
+        model->mean_user_bias /= (double)known;
+    return BMF_OK;
+}
+
 static int read_model(bmf_model_file *file, blendmf_model *model, bmf_error *err)
 {
     model->meta = *bmf_model_file_meta(file);
     int status = bmf_model_load(file, 0, model->meta.users, &model->model, err);
+    bmf_free(model->model.own_Q); /* predictions need the sums only */
+    bmf_free(model->model.own_bias);
+    model->model.own_Q = model->model.own_bias = NULL;
     if (status == BMF_OK)
         status = bmf_model_file_read_users(file, &model->users, err);
     if (status == BMF_OK)
@@ -87,6 +130,10 @@ static int read_model(bmf_model_file *file, blendmf_model *model, bmf_error *err
         status = read_content(file, model, err);
     if (status == BMF_OK)
         status = bmf_serve_measure_items(model, err);
+    if (status == BMF_OK)
+        status = measure_training(file, model, err);
+    if (status == BMF_OK)
+        status = measure_mean_user(model, err);
     return status;
 }
 
@@ -125,6 +172,7 @@ void blendmf_close(blendmf_model **model_at)
     bmf_free(model->user_known);
     bmf_free(model->item_basis);
     bmf_free(model->inverse_norm);
+    bmf_free(model->mean_P);
     bmf_free(model);
     *model_at = NULL;
 }

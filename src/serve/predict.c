@@ -73,7 +73,7 @@ static double weight_of(const bmf_serve_user *user, int32_t feature)
     return low < user->weights && user->feature[low] == feature ? (double)user->W[low] : 0;
 }
 
-static double content_term(const bmf_csr *content, const bmf_serve_user *user, int64_t item)
+double bmf_serve_content_term(const bmf_csr *content, const bmf_serve_user *user, int64_t item)
 {
     double sum = 0;
     for (int64_t j = content->indptr[item]; j < content->indptr[item + 1]; j++)
@@ -91,7 +91,7 @@ double bmf_serve_score(const blendmf_model *model, const bmf_serve_user *user, i
     if (user->P)
         r += bmf_serve_dot(user->P, m->Q + item * m->stride, m->stride);
     if (user->weights > 0)
-        r += content_term(&model->content, user, item);
+        r += bmf_serve_content_term(&model->content, user, item);
     return r;
 }
 

@@ -16,6 +16,10 @@ struct blendmf_model {
     int32_t *feature_rank; /* (F) features in ascending order of their names */
     bool *user_known;      /* (users) has training ratings */
     uint8_t *item_basis;   /* (items) what a known user's prediction rests on: a blendmf_basis */
+    /* For folding in: */
+    double training_time; /* Σ of the learning rates of the epochs behind the parameters */
+    double mean_user_bias;
+    double *mean_P; /* (factors); both over the known users */
     /* Of the vectors [Q_i, s x_i] by which items are similar: */
     double content_share; /* s²; 0 where content has no part in them */
     float *inverse_norm;  /* (items); 0 for a vector of zeros */
@@ -40,6 +44,9 @@ double bmf_serve_score(const blendmf_model *model, const bmf_serve_user *user, i
 
 /* a·b of two padded rows, in double precision. */
 double bmf_serve_dot(const float *a, const float *b, int64_t stride);
+
+/* W_u·x of row `item` of a content matrix. */
+double bmf_serve_content_term(const bmf_csr *content, const bmf_serve_user *user, int64_t item);
 
 /* Fills content_share and inverse_norm. */
 int bmf_serve_measure_items(blendmf_model *model, bmf_error *err);

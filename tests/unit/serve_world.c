@@ -65,11 +65,15 @@ static void make_weights(serve_world *world, uint64_t seed)
             world->W[j] = 0;
 }
 
-void world_make(serve_world *world, int64_t users, int64_t items, int64_t features, int64_t factors, uint64_t seed)
+const double world_learning_rate[3] = {0.25, 0.125, 0.0625};
+
+void world_make(serve_world *world, bmf_content_mode mode, int64_t users, int64_t items, int64_t factors, uint64_t seed)
 {
+    const int64_t features = mode == BMF_CONTENT_NONE ? 0 : WORLD_FEATURES;
     *world = (serve_world){.tells_counts = true};
     world->meta = (bmf_model_meta){.users = users, .items = items, .features = features, .factors = factors};
-    world->meta.content = features > 0 ? BMF_CONTENT_CONCAT : BMF_CONTENT_NONE;
+    world->meta.content = mode;
+    world->meta.best_epoch = 2;
     world->meta.global_mean = 3.4375;
     world->meta.content_weight = 0.75;
     world->meta.regularization = 0.04;
@@ -93,9 +97,13 @@ void world_make(serve_world *world, int64_t users, int64_t items, int64_t featur
         world->user_bias[u] *= (float)(world->user_ratings[u] > 0);
     for (int64_t i = 0; i < items; i++)
         world->item_bias[i] *= (float)(world->item_ratings[i] > 0);
-    if (features > 0) {
+    if (features > 0)
         make_content(world, seed + 1);
+    if (mode == BMF_CONTENT_CONCAT)
         make_weights(world, seed);
+    if (mode == BMF_CONTENT_EMBED) {
+        world->V = normals(features * factors, seed, 6, 0.3);
+        world->feature_bias = normals(features, seed, 7, 0.3);
     }
 }
 
@@ -109,6 +117,8 @@ void world_clear(serve_world *world)
     bmf_free(world->user_bias);
     bmf_free(world->item_bias);
     bmf_free(world->W);
+    bmf_free(world->V);
+    bmf_free(world->feature_bias);
     bmf_free(world->user_ratings);
     bmf_free(world->item_ratings);
 }
@@ -151,22 +161,48 @@ void world_write(const serve_world *world, const char *path)
     assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_ITEM_BIAS, 0, meta->items, world->item_bias, &err), err);
     if (world->W)
         write_weights(world, writer, weights);
+    if (world->V) {
+        assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_V, 0, meta->features, world->V, &err), err);
+        assert_ok(bmf_model_writer_rows(writer, BMF_ROLE_FEATURE_BIAS, 0, meta->features, world->feature_bias, &err),
+                  err);
+    }
+    const bmf_epoch_record history[3] = {{.epoch = 1, .learning_rate = world_learning_rate[0]},
+                                         {.epoch = 2, .learning_rate = world_learning_rate[1]},
+                                         {.epoch = 3, .learning_rate = world_learning_rate[2]}};
+    assert_ok(bmf_model_writer_history(writer, history, 3, &err), err);
     assert_ok(bmf_model_writer_commit(&writer, &err), err);
+}
+
+double world_item(const serve_world *world, int64_t item, double *Q)
+{
+    const int64_t k = world->meta.factors;
+    const bool rated = !(world->tells_counts && WORLD_IS_UNRATED_ITEM(item));
+    const bmf_csr *x = &world->content.matrix;
+    double bias = (double)world->item_bias[item];
+    for (int64_t f = 0; f < k; f++)
+        Q[f] = rated ? (double)world->Q[item * k + f] : 0;
+    for (int64_t j = world->V ? x->indptr[item] : 0; world->V && j < x->indptr[item + 1]; j++) {
+        const double value = world->meta.content_weight * (double)x->data[j];
+        bias += value * (double)world->feature_bias[x->indices[j]];
+        for (int64_t f = 0; f < k; f++)
+            Q[f] += value * (double)world->V[x->indices[j] * k + f];
+    }
+    return bias;
 }
 
 double world_predict(const serve_world *world, int64_t user, int64_t item)
 {
     const int64_t k = world->meta.factors, features = world->meta.features;
     const bool rated_user = user >= 0 && !(world->tells_counts && WORLD_IS_UNRATED_USER(user));
-    const bool rated_item = item >= 0 && !(world->tells_counts && WORLD_IS_UNRATED_ITEM(item));
-    double r = world->meta.global_mean;
+    const bmf_csr *x = &world->content.matrix;
+    double Q[64], r = world->meta.global_mean;
     r += user >= 0 ? (double)world->user_bias[user] : 0;
-    r += item >= 0 ? (double)world->item_bias[item] : 0;
-    for (int64_t f = 0; f < k && rated_user && rated_item; f++)
-        r += (double)world->P[user * k + f] * (double)world->Q[item * k + f];
-    for (int64_t j = 0; world->W && user >= 0 && item >= 0 && j < world->content.matrix.indptr[item + 1]; j++)
-        if (j >= world->content.matrix.indptr[item])
-            r += (double)world->W[user * features + world->content.matrix.indices[j]] * world->meta.content_weight *
-                 (double)world->content.matrix.data[j];
+    if (item < 0)
+        return r;
+    r += world_item(world, item, Q);
+    for (int64_t f = 0; f < k && rated_user; f++)
+        r += (double)world->P[user * k + f] * Q[f];
+    for (int64_t j = world->W ? x->indptr[item] : 0; world->W && user >= 0 && j < x->indptr[item + 1]; j++)
+        r += (double)world->W[user * features + x->indices[j]] * world->meta.content_weight * (double)x->data[j];
     return r;
 }
