@@ -18,12 +18,6 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
-#define BLENDMF_API __attribute__((visibility("default")))
-#else
-#define BLENDMF_API
-#endif
-
 typedef struct blendmf_model blendmf_model;
 
 #define BLENDMF_ERROR_ROOM 1024

@@ -2,6 +2,13 @@
 #ifndef BLENDMF_STATUS_H
 #define BLENDMF_STATUS_H
 
+/* What libblendmf shows of itself. */
+#if defined(__GNUC__)
+#define BLENDMF_API __attribute__((visibility("default")))
+#else
+#define BLENDMF_API
+#endif
+
 /* X(name, value and exit code, meaning) */
 #define BMF_STATUS_LIST(X)                                                                                             \
     X(BMF_OK, 0, "ok")                                                                                                 \
@@ -17,7 +24,15 @@
 typedef enum bmf_status { BMF_STATUS_LIST(BMF_STATUS_ENUM) } bmf_status;
 #undef BMF_STATUS_ENUM
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The meaning of a status in a few words; "unknown status" for any other number. */
-const char *bmf_status_text(int status);
+BLENDMF_API const char *bmf_status_text(int status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
