@@ -253,6 +253,8 @@ static void print_model(const subject *s, const bmf_model_file *file, const bmf_
     char mse[32], rmse[32];
     print_head(s, "model");
     print_meta(s->output, meta);
+    if (bmf_model_file_content_svd(file) > 0)
+        print_line(s->output, "content svd", "features reduced to %" PRId64, bmf_model_file_content_svd(file));
     print_arrays(s->output, meta, bmf_model_file_weights(file));
     if (bmf_model_file_state(file))
         print_state(s->output, bmf_model_file_state(file), meta);
@@ -279,6 +281,7 @@ static json_t *model_json(const subject *s, const bmf_model_file *file, const bm
     bmf_json_int(&json, "users", meta->users);
     bmf_json_int(&json, "items", meta->items);
     bmf_json_int(&json, "features", meta->features);
+    bmf_json_int(&json, "content_svd", bmf_model_file_content_svd(file));
     bmf_json_int(&json, "factors", meta->factors);
     bmf_json_text(&json, "content", bmf_content_mode_name(meta->content));
     bmf_json_int(&json, "best_epoch", meta->best_epoch);

@@ -74,6 +74,8 @@ static const bmf_option options[] = {
     BMF_FLOAT("bias-regularization", "LAMBDA", settings, train.bias_regularization, 0, 10, "L2 penalty of the biases"),
     BMF_FLOAT("content-regularization", "LAMBDA", settings, train.content_regularization, 0, 10,
               "L2 penalty of the content weights"),
+    BMF_INT("content-svd", "D", settings, train.content_svd, 0, BMF_CONTENT_SVD_MOST,
+            "reduce the content to D features by truncated SVD; 0: use it as it is"),
     BMF_FLOAT("content-weight", "C", settings, train.content_weight, 0, 1000, "content rows are multiplied by C"),
     BMF_FLOAT("init-std", "SD", settings, train.init_std, 0, 10,
               "standard deviation of the first factors and content weights"),

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "data/dataset.h"
+#include "data/projection.h"
 #include "store/train_state.h"
 
 /* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), V (F,k), user_bias (m), item_bias (n), feature_bias (F). Beside them
@@ -119,6 +120,10 @@ int bmf_model_writer_weights(bmf_model_writer *writer, const bmf_csr *rows, bmf_
  * factors were never trained. Files without them are read too. Local. */
 int bmf_model_writer_counts(bmf_model_writer *writer, const int32_t *of_users, const int32_t *of_items, bmf_error *err);
 
+/* How /content was made from more features, if it was: the group /content_svd. projection->rank is meta->features. Before
+ * anything is handed over. Local. */
+int bmf_model_writer_projection(bmf_model_writer *writer, const bmf_projection *projection, bmf_error *err);
+
 int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
 
 /* Closes the file as it is, its row-wise arrays without values, for all ranks to write those (store/parallel_file.h): *temporary
@@ -149,6 +154,12 @@ int bmf_model_file_verify(const char *path, bmf_error *err);
 int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
+
+/* Features that /content was reduced to (--content-svd); 0 if it is as in the data set. */
+int64_t bmf_model_file_content_svd(const bmf_model_file *file);
+
+/* How it was reduced; {0} if it was not. Local. */
+int bmf_model_file_read_projection(bmf_model_file *file, bmf_projection *out, bmf_error *err);
 
 /* Training ratings of users, or items, [first, first + count) into out; −1 for all where the file does not tell. Local. */
 int bmf_model_file_read_user_counts(bmf_model_file *file, int64_t first, int64_t count, int32_t *out, bmf_error *err);

@@ -12,7 +12,7 @@ struct bmf_model_file {
     char *path;
     hid_t id;
     bmf_model_meta meta;
-    bool has_state;
+    bool has_state, has_svd;
     bmf_train_state state;
     bmf_h5_array array[BMF_ROLES]; /* open and checked; id −1 where the model has none */
     bmf_h5_csr weights;            /* W; no group where the model has none */
@@ -99,6 +99,8 @@ static int check_parts(bmf_model_file *file, bmf_error *err)
         status = check_ids(file->id, "items", file->meta.items, err);
     if (status == BMF_OK)
         status = check_content(file, err);
+    if (status == BMF_OK && file->meta.features > 0)
+        status = bmf_h5_exists(file->id, "content_svd", &file->has_svd, err);
     if (status == BMF_OK)
         status = open_arrays(file, err);
     if (status == BMF_OK && bmf_model_meta_has_weights(&file->meta))
@@ -175,6 +177,17 @@ int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_erro
     if (file->meta.features == 0) /* not stored: items without features */
         return finish(file, bmf_csr_create(&out->matrix, file->meta.items, 0, 0, "content", err), err);
     return finish(file, bmf_h5_read_content(file->id, "content", file->meta.items, file->meta.features, out, err), err);
+}
+
+int64_t bmf_model_file_content_svd(const bmf_model_file *file)
+{
+    return file->has_svd ? file->meta.features : 0;
+}
+
+int bmf_model_file_read_projection(bmf_model_file *file, bmf_projection *out, bmf_error *err)
+{
+    *out = (bmf_projection){.rank = 0};
+    return file->has_svd ? finish(file, bmf_h5_read_projection(file->id, file->meta.features, out, err), err) : BMF_OK;
 }
 
 static int read_some_counts(hid_t group, int64_t rows, int64_t first, int64_t count, int32_t *out, bmf_error *err)

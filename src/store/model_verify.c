@@ -32,6 +32,10 @@ static int verify_content(bmf_model_file *file, bmf_error *err)
     bmf_content content = {0};
     int status = bmf_model_file_read_content(file, &content, err);
     bmf_content_clear(&content);
+    bmf_projection projection = {.rank = 0};
+    if (status == BMF_OK)
+        status = bmf_model_file_read_projection(file, &projection, err);
+    bmf_projection_clear(&projection);
     return status;
 }
 

@@ -211,6 +211,17 @@ int bmf_model_writer_counts(bmf_model_writer *writer, const int32_t *of_users, c
     return status;
 }
 
+int bmf_model_writer_projection(bmf_model_writer *writer, const bmf_projection *projection, bmf_error *err)
+{
+    writer->bytes += bmf_h5_estimate_projection(projection);
+    int status = bmf_atomic_file_reserve(&writer->place, writer->bytes, err);
+    if (status == BMF_OK)
+        status = bmf_h5_write_projection(writer->file, projection, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", writer->path);
+    return status;
+}
+
 /* One field of all records as a data set of its own. All fields are 8 bytes. */
 static int write_column(hid_t group, const bmf_h5_field *field, const bmf_epoch_record *record, int64_t count,
                         uint64_t *column, bmf_error *err)

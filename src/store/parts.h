@@ -4,6 +4,7 @@
 #define BMF_STORE_PARTS_H
 
 #include "data/dataset.h"
+#include "data/projection.h"
 #include "store/h5_array.h"
 
 /* <parent>/<name>/id; the group is created and returned for more to be put in (close it), or closed if group is NULL. */
@@ -72,9 +73,14 @@ int bmf_h5_write_content(hid_t parent, const char *name, int64_t rows, const bmf
 int bmf_h5_read_content(hid_t parent, const char *name, int64_t rows, int64_t features, bmf_content *out,
                         bmf_error *err);
 
+/* <parent>/content_svd: how content of more features became one of `rank`. Outputs are empty on failure. */
+int bmf_h5_write_projection(hid_t parent, const bmf_projection *projection, bmf_error *err);
+int bmf_h5_read_projection(hid_t parent, int64_t rank, bmf_projection *out, bmf_error *err);
+
 /* Upper estimates of their bytes in a file. */
 int64_t bmf_h5_estimate_ids(const bmf_ids *ids);
 int64_t bmf_h5_estimate_strings(const bmf_strings *list);
+int64_t bmf_h5_estimate_projection(const bmf_projection *projection);
 int64_t bmf_h5_estimate_csr(int64_t rows, int64_t count);
 
 #endif

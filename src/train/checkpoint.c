@@ -58,6 +58,7 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
         .model = &t->model,
         .meta = &meta,
         .dataset = t->file,
+        .reduced = &t->reduced,
         .user_ratings = t->shard.user_ratings,
         .item_ratings = t->shard.item_ratings,
         .history = t->history,
@@ -188,8 +189,9 @@ static void differ_in_word(differences *all, const char *name, const char *then,
 }
 
 /* Options that would make another run of it. */
-static int check_options(const bmf_trainer *t, const bmf_model_meta *meta, const char *path, bmf_error *err)
+static int check_options(const bmf_trainer *t, const bmf_model_file *file, const char *path, bmf_error *err)
 {
+    const bmf_model_meta *meta = bmf_model_file_meta(file);
     const bmf_train_options *o = &t->options;
     differences all = {.length = 0};
     differ_in_word(&all, "content", bmf_content_mode_name(meta->content), bmf_content_mode_name(o->content));
@@ -198,6 +200,7 @@ static int check_options(const bmf_trainer *t, const bmf_model_meta *meta, const
     differ_in_number(&all, "bias-regularization", meta->bias_regularization, o->bias_regularization);
     if (o->content != BMF_CONTENT_NONE) {
         differ_in_number(&all, "content-regularization", meta->content_regularization, o->content_regularization);
+        differ_in_count(&all, "content-svd", bmf_model_file_content_svd(file), o->content_svd);
         differ_in_number(&all, "content-weight", meta->content_weight, o->content_weight);
     }
     differ_in_number(&all, "init-std", meta->init_std, o->init_std);
@@ -367,7 +370,7 @@ static int go_on_from(bmf_trainer *t, const char *path, bmf_error *err)
     if (status == BMF_OK)
         status = check_dataset(t, meta, path, err);
     if (status == BMF_OK)
-        status = check_options(t, meta, path, err);
+        status = check_options(t, file, path, err);
     if (status == BMF_OK)
         status = read_state(t, file, path, first_weight, weights, err);
     status = bmf_comm_agree(t->comm, compare_with_first(t, meta, path, status, err), err);

@@ -72,6 +72,7 @@ static const count_bound count_bounds[] = {
     {"epochs", AT(epochs), 1, 1000000},
     {"patience", AT(patience), 0, 1000000},
     {"threads", AT(threads), 1, 1024},
+    {"content-svd", AT(content_svd), 0, BMF_CONTENT_SVD_MOST},
     {"merges-per-epoch", AT(merges_per_epoch), BMF_MERGES_AUTO, 100000},
 };
 
@@ -108,6 +109,9 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err)
     if (options->content == BMF_CONTENT_EMBED && options->content_updates == BMF_UPDATES_STEP && options->threads > 1)
         return bmf_fail(err, BMF_ERR_USAGE, "--content-updates step: runs with one thread, not with --threads %" PRId64,
                         options->threads);
+    if (options->content == BMF_CONTENT_NONE && options->content_svd > 0)
+        return bmf_fail(err, BMF_ERR_USAGE, "--content-svd %" PRId64 " needs content, --content none has none",
+                        options->content_svd);
     const struct {
         const char *name;
         double value;

@@ -172,15 +172,18 @@ static void send_weights(bmf_comm *comm, const bmf_model *model, bmf_csr *piece)
 int bmf_save_create_writer(const bmf_save *save, int64_t weights, bmf_model_writer **out, bmf_error *err)
 {
     bmf_ids users = {0}, items = {0};
+    const bool reduced = save->reduced->projection.rank > 0;
     bmf_content content = {0};
+    const bmf_content *used = reduced ? &save->reduced->content : save->meta->features > 0 ? &content : NULL;
     int status = bmf_dataset_file_read_users(save->dataset, &users, err);
     if (status == BMF_OK)
         status = bmf_dataset_file_read_items(save->dataset, &items, err);
-    if (status == BMF_OK && save->meta->features > 0)
+    if (status == BMF_OK && save->meta->features > 0 && !reduced)
         status = bmf_dataset_file_read_content(save->dataset, &content, err);
     if (status == BMF_OK)
-        status = bmf_model_writer_create(save->path, save->meta, &users, &items,
-                                         save->meta->features > 0 ? &content : NULL, weights, save->state, out, err);
+        status = bmf_model_writer_create(save->path, save->meta, &users, &items, used, weights, save->state, out, err);
+    if (status == BMF_OK && reduced)
+        status = bmf_model_writer_projection(*out, &save->reduced->projection, err);
     if (status == BMF_OK)
         status = bmf_model_writer_counts(*out, save->user_ratings, save->item_ratings, err);
     bmf_ids_clear(&users);

@@ -5,6 +5,7 @@
 #include "comm/comm.h"
 #include "model/model.h"
 #include "store/dataset_file.h"
+#include "train/content_svd.h"
 #include "train/train.h"
 
 /* What is written, all borrowed. */
@@ -13,6 +14,7 @@ typedef struct bmf_save {
     const bmf_model *model;
     const bmf_model_meta *meta;
     bmf_dataset_file *dataset;                  /* where ids and content come from */
+    const bmf_reduced_content *reduced;         /* the content instead, unless it is {0} */
     const int32_t *user_ratings, *item_ratings; /* training ratings of each, on rank 0 */
     const bmf_epoch_record *history;
     int64_t epochs;

@@ -191,6 +191,25 @@ void bmf_trainer_measure_curvature(bmf_trainer *t)
         t->state.P_curvature = bmf_curvature_of(t->comm, &t->model, t->shard.all_users, t->moments);
 }
 
+/* This rank's ratings, and the content as it is or reduced. Collective. */
+static int load(bmf_trainer *t, bmf_error *err)
+{
+    bmf_train_options *o = &t->options;
+    const bool blended = o->content != BMF_CONTENT_NONE;
+    if (!blended)
+        o->content_svd = 0;
+    int status = bmf_reduce_content(t->comm, t->file, o->content_svd, (int)o->threads, &t->reduced, err);
+    if (status == BMF_OK)
+        status = bmf_shard_load(t->comm, t->file, blended && o->content_svd == 0, o->content_weight, o->seed, &t->shard,
+                                err);
+    if (status != BMF_OK || o->content_svd == 0)
+        return status;
+    status = bmf_shard_take_content(&t->shard, &t->reduced.content.matrix, o->content_weight, err);
+    if (bmf_comm_rank(t->comm) != 0) /* who does not write needs it no more */
+        bmf_reduced_content_clear(&t->reduced);
+    return bmf_comm_agree(t->comm, status, err);
+}
+
 int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err)
 {
     const char *dataset_path = t->files->dataset;
@@ -204,8 +223,7 @@ int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err)
             bmf_log_warning("%s has no content: training the plain model", dataset_path);
         t->options.content = BMF_CONTENT_NONE;
     }
-    status = bmf_shard_load(t->comm, t->file, t->options.content != BMF_CONTENT_NONE, t->options.content_weight,
-                            t->options.seed, &t->shard, err);
+    status = load(t, err);
     if (status == BMF_OK)
         status = bmf_comm_agree(t->comm, allocate(t, err), err);
     if (status == BMF_OK)
@@ -246,6 +264,7 @@ void bmf_trainer_clear(bmf_trainer *t)
     bmf_model_clear(&t->best);
     bmf_content_pattern_clear(&t->pattern);
     bmf_shard_clear(&t->shard);
+    bmf_reduced_content_clear(&t->reduced);
     bmf_dataset_file_close(&t->file);
 }
 

@@ -36,17 +36,23 @@ void bmf_shard_clear(bmf_shard *shard)
     *shard = (bmf_shard){0};
 }
 
+int bmf_shard_take_content(bmf_shard *shard, const bmf_csr *content, double weight, bmf_error *err)
+{
+    bmf_csr scaled = {0};
+    int status = bmf_content_scaled(content, weight, &scaled, err);
+    if (status == BMF_OK)
+        status = bmf_content_rows_create(scaled.rows, scaled.columns, scaled.indptr, scaled.indices, scaled.data,
+                                         &shard->rows, err);
+    bmf_csr_clear(&scaled);
+    return status;
+}
+
 static int read_content(bmf_dataset_file *file, double weight, bmf_shard *out, bmf_error *err)
 {
     bmf_content content = {0};
-    bmf_csr scaled = {0};
     int status = bmf_dataset_file_read_content(file, &content, err);
     if (status == BMF_OK)
-        status = bmf_content_scaled(&content.matrix, weight, &scaled, err);
-    if (status == BMF_OK)
-        status = bmf_content_rows_create(scaled.rows, scaled.columns, scaled.indptr, scaled.indices, scaled.data,
-                                         &out->rows, err);
-    bmf_csr_clear(&scaled);
+        status = bmf_shard_take_content(out, &content.matrix, weight, err);
     bmf_content_clear(&content);
     return status;
 }

@@ -29,6 +29,8 @@ typedef struct bmf_shard {
  * the threads. Collective, one status for all. */
 int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, uint64_t seed,
                    bmf_shard *out, bmf_error *err);
+/* Takes other rows (items × F) than the data set's as content, scaled. Local. */
+int bmf_shard_take_content(bmf_shard *shard, const bmf_csr *content, double weight, bmf_error *err);
 void bmf_shard_clear(bmf_shard *shard);
 
 #endif

@@ -267,6 +267,7 @@ static int save_best(bmf_trainer *t, const bmf_model_meta *meta, bmf_error *err)
         .model = t->best_epoch > 0 ? &t->best : &t->model,
         .meta = meta,
         .dataset = t->file,
+        .reduced = &t->reduced,
         .user_ratings = t->shard.user_ratings,
         .item_ratings = t->shard.item_ratings,
         .history = t->history,

@@ -32,6 +32,7 @@ typedef enum bmf_content_updates { BMF_UPDATES_WINDOW, BMF_UPDATES_STEP, BMF_UPD
 const char *bmf_content_updates_name(bmf_content_updates updates);
 
 #define BMF_MERGES_AUTO 0
+#define BMF_CONTENT_SVD_MOST 1024
 
 typedef struct bmf_train_options {
     bmf_content_mode content;
@@ -43,11 +44,12 @@ typedef struct bmf_train_options {
     double regularization;               /* λ of the factors, ≥ 0 */
     double bias_regularization;          /* λ of the biases, ≥ 0 */
     double content_regularization;       /* λ_c of W, or of V and the feature biases, ≥ 0 */
-    double content_weight;               /* x_i is the stored row times this, ≥ 0 */
-    double init_std;                     /* ≥ 0 */
-    double clip;                         /* bound on every single delta, > 0 */
-    int64_t patience;                    /* epochs without a better validation loss before stopping; 0: never stop */
-    int64_t threads;                     /* ≥ 1 per rank */
+    int64_t content_svd;   /* features that content is reduced to by truncated SVD; 0: it is used as it is */
+    double content_weight; /* x_i is the stored row times this, ≥ 0 */
+    double init_std;       /* ≥ 0 */
+    double clip;           /* bound on every single delta, > 0 */
+    int64_t patience;      /* epochs without a better validation loss before stopping; 0: never stop */
+    int64_t threads;       /* ≥ 1 per rank */
     bmf_merge_rule merge;
     int64_t merges_per_epoch; /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
     bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */

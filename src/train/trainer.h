@@ -2,6 +2,7 @@
 #ifndef BMF_TRAIN_TRAINER_H
 #define BMF_TRAIN_TRAINER_H
 
+#include "train/content_svd.h"
 #include "train/content_weights.h"
 #include "train/embed.h"
 #include "train/epoch.h"
@@ -16,6 +17,7 @@ typedef struct bmf_trainer {
     bmf_dataset_file *file;
     uint64_t fingerprint; /* of the data set */
     bmf_shard shard;
+    bmf_reduced_content reduced; /* {0} unless asked for */
     bmf_content_pattern pattern; /* of the weights of model and best */
     bmf_content_slots train_slots, val_slots;
     bmf_model model, best; /* best: of the best epoch; of the last one where nothing is validated */
