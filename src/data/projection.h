@@ -2,6 +2,7 @@
 #ifndef BMF_DATA_PROJECTION_H
 #define BMF_DATA_PROJECTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/strings.h"
@@ -17,8 +18,10 @@ typedef struct bmf_projection {
 
 void bmf_projection_clear(bmf_projection *projection);
 
-/* out (D) = a sparse row of `count` entries times the components. */
-void bmf_projection_apply(const bmf_projection *projection, const int32_t *index, const float *value, int64_t count,
+/* out (D) = a sparse row of `count` entries times the components, scaled to length 1 as every row of content is. False, and out
+ * is 0, if the components know nothing of the row: less than BMF_PROJECTION_LEAST of its length. */
+#define BMF_PROJECTION_LEAST 1e-3
+bool bmf_projection_apply(const bmf_projection *projection, const int32_t *index, const float *value, int64_t count,
                           float *out);
 
 #endif

@@ -14,49 +14,46 @@ void bmf_reduced_content_clear(bmf_reduced_content *reduced)
     bmf_projection_clear(&reduced->projection);
 }
 
-/* The sum over columns of the variance of their n values. `square` and `sum` are scratch of one number a column, zeroed. */
-static double variance(const bmf_csr *matrix, double *sum, double *square)
+/* Says how much of the variance the projected rows keep before they are scaled, which scikit-learn sums up as
+ * explained_variance_ratio_: mean squares less squared means, of the columns before and of the directions after. */
+static int tell(const bmf_csr *given, const bmf_projection *projection, const char *path, bmf_error *err)
 {
-    double total = 0, n = (double)matrix->rows;
-    for (int64_t e = 0; e < bmf_csr_count(matrix); e++) {
-        double value = (double)matrix->data[e];
-        sum[matrix->indices[e]] += value;
-        square[matrix->indices[e]] += value * value;
-    }
-    for (int64_t c = 0; c < matrix->columns; c++)
-        total += square[c] / n - sum[c] / n * (sum[c] / n);
-    return total;
-}
-
-/* Says what was lost, as scikit-learn's explained_variance_ratio_ sums it. */
-static int tell(const bmf_csr *given, const bmf_csr *reduced, const char *path, bmf_error *err)
-{
-    double *scratch = bmf_alloc_zero(4 * given->columns, sizeof *scratch, "variances", err);
-    if (!scratch)
+    const double n = (double)given->rows;
+    double before = 0, after = 0, *mean = bmf_alloc_zero(given->columns, sizeof *mean, "means of features", err);
+    if (!mean)
         return BMF_ERR_MEMORY;
-    double before = variance(given, scratch, scratch + given->columns);
-    double after = variance(reduced, scratch + 2 * given->columns, scratch + 3 * given->columns);
-    bmf_free(scratch);
+    for (int64_t e = 0; e < bmf_csr_count(given); e++) {
+        before += (double)given->data[e] * (double)given->data[e] / n;
+        mean[given->indices[e]] += (double)given->data[e] / n;
+    }
+    for (int64_t d = 0; d < projection->rank; d++) {
+        double along = 0;
+        for (int64_t c = 0; c < given->columns; c++)
+            along += mean[c] * (double)projection->components[c * projection->rank + d];
+        after += projection->singular_value[d] * projection->singular_value[d] / n - along * along;
+    }
+    for (int64_t c = 0; c < given->columns; c++)
+        before -= mean[c] * mean[c];
+    bmf_free(mean);
     bmf_log_info("%s: content of %" PRId64 " features reduced to %" PRId64 ", which keep %.1f %% of the variance", path,
-                 given->columns, reduced->columns, before > 0 ? 100 * after / before : 0.0);
+                 given->columns, projection->rank, before > 0 ? 100 * after / before : 0.0);
     return BMF_OK;
 }
 
-/* n × D: a full row for each item that has features. */
+/* n × D: a full row for each item that the directions know something of. */
 static int project(const bmf_csr *given, const bmf_projection *projection, bmf_csr *out, bmf_error *err)
 {
     const int64_t rank = projection->rank;
-    int64_t rows = 0;
+    int64_t most = 0;
     for (int64_t i = 0; i < given->rows; i++)
-        rows += given->indptr[i + 1] > given->indptr[i];
-    int status = bmf_csr_create(out, given->rows, rank, rows * rank, "reduced content", err);
+        most += given->indptr[i + 1] > given->indptr[i];
+    int status = bmf_csr_create(out, given->rows, rank, most * rank, "reduced content", err);
     for (int64_t i = 0, at = 0; i < given->rows && status == BMF_OK; i++) {
         const int64_t first = given->indptr[i], count = given->indptr[i + 1] - first;
-        if (count > 0) {
-            bmf_projection_apply(projection, given->indices + first, given->data + first, count, out->data + at);
+        if (count > 0 &&
+            bmf_projection_apply(projection, given->indices + first, given->data + first, count, out->data + at))
             for (int64_t d = 0; d < rank; d++)
                 out->indices[at++] = (int32_t)d;
-        }
         out->indptr[i + 1] = at;
     }
     return status;
@@ -102,7 +99,7 @@ static int reduce(bmf_dataset_file *file, int64_t rank, int threads, bmf_reduced
     if (status == BMF_OK)
         status = name_features(&out->content, err);
     if (status == BMF_OK)
-        status = tell(&given.matrix, &out->content.matrix, bmf_dataset_file_path(file), err);
+        status = tell(&given.matrix, &out->projection, bmf_dataset_file_path(file), err);
     bmf_content_clear(&given);
     return status;
 }

@@ -12,8 +12,9 @@ typedef struct bmf_reduced_content {
     bmf_projection projection; /* rank 0 only */
 } bmf_reduced_content;
 
-/* The data set's content rows times their leading `rank` right singular vectors; rank 0 reads and computes, and tells the log
- * how much of the variance is kept. An item without features keeps an empty row. rank 0 does nothing. BMF_ERR_USAGE if there
+/* The data set's content rows times their leading `rank` right singular vectors, scaled to length 1 again (bmf_projection_apply);
+ * rank 0 reads and computes, and tells the log how much of the variance is kept. An item without features has an empty row.
+ * `rank` 0 does nothing. BMF_ERR_USAGE if there
  * are fewer features or items than that. Collective, one status for all. */
 int bmf_reduce_content(bmf_comm *comm, bmf_dataset_file *file, int64_t rank, int threads, bmf_reduced_content *out,
                        bmf_error *err);

@@ -311,6 +311,62 @@ static int write_counts(bmf_model_writer *writer, const bmf_model_meta *meta, bm
     return status;
 }
 
+/* Of an embedded model: its features came from three more. */
+static int make_projection(const bmf_model_meta *meta, bmf_projection *out, bmf_error *err)
+{
+    const int64_t wide = meta->features + 3;
+    *out = (bmf_projection){.rank = meta->features};
+    out->idf = bmf_alloc(wide, sizeof *out->idf, "idf", err);
+    out->components = bmf_alloc(wide * out->rank, sizeof *out->components, "components", err);
+    out->singular_value = bmf_alloc(out->rank, sizeof *out->singular_value, "values", err);
+    int status = out->idf && out->components && out->singular_value ? BMF_OK : BMF_ERR_MEMORY;
+    for (int64_t f = 0; f < wide && status == BMF_OK; f++) {
+        char name[32];
+        const int length = snprintf(name, sizeof name, "wide%03ld", (long)f);
+        out->idf[f] = 1 + 0.125 * (double)f;
+        for (int64_t d = 0; d < out->rank; d++)
+            out->components[f * out->rank + d] = 0.25f * (float)f - (float)d;
+        status = bmf_strings_add(&out->feature, name, length, err);
+    }
+    for (int64_t d = 0; d < out->rank && status == BMF_OK; d++)
+        out->singular_value[d] = 10 - (double)d;
+    return status;
+}
+
+static bool has_projection(const bmf_model_meta *meta)
+{
+    return meta->content == BMF_CONTENT_EMBED && meta->features > 0;
+}
+
+static int write_projection(bmf_model_writer *writer, const bmf_model_meta *meta, bmf_error *err)
+{
+    bmf_projection projection;
+    int status = make_projection(meta, &projection, err);
+    if (status == BMF_OK)
+        status = bmf_model_writer_projection(writer, &projection, err);
+    bmf_projection_clear(&projection);
+    return status;
+}
+
+static int compare_projection(bmf_model_file *file, const bmf_model_meta *meta, bmf_error *err)
+{
+    bmf_projection found, wanted = {.rank = 0};
+    const int64_t wide = meta->features + 3;
+    int status = bmf_model_file_read_projection(file, &found, err);
+    if (status == BMF_OK && has_projection(meta))
+        status = make_projection(meta, &wanted, err);
+    if (status == BMF_OK && (found.rank != wanted.rank || bmf_model_file_content_svd(file) != wanted.rank ||
+                             !strings_equal(&found.feature, &wanted.feature)))
+        status = -1;
+    if (status == BMF_OK && has_projection(meta) &&
+        (!same(found.idf, wanted.idf, wide, 8) || !same(found.singular_value, wanted.singular_value, wanted.rank, 8) ||
+         !same(found.components, wanted.components, wide * wanted.rank, 4)))
+        status = -1;
+    bmf_projection_clear(&found);
+    bmf_projection_clear(&wanted);
+    return status;
+}
+
 int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_dataset *dataset, bmf_error *err)
 {
     bmf_model_writer *writer;
@@ -323,6 +379,8 @@ int sample_model_write(const char *path, const bmf_model_meta *meta, const bmf_d
     if (status != BMF_OK)
         return status;
     status = write_counts(writer, meta, err);
+    if (status == BMF_OK && has_projection(meta))
+        status = write_projection(writer, meta, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = write_array(writer, meta, (bmf_role)role, err);
     if (status == BMF_OK && bmf_model_meta_has_weights(meta))
@@ -440,6 +498,8 @@ int sample_model_compare(const char *path, const bmf_model_meta *meta, const bmf
         status = compare_counts(file, meta, err);
     if (status == BMF_OK)
         status = compare_content(file, meta, dataset, err);
+    if (status == BMF_OK)
+        status = compare_projection(file, meta, err);
     if (status == BMF_OK)
         status = compare_history(file, err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)

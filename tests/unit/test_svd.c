@@ -121,23 +121,33 @@ static void threads_do_not_matter(void **state)
     bmf_csr_clear(&A);
 }
 
-static void projections_are_products(void **state)
+/* A row of A becomes A V, scaled to length 1; one that lies across all directions becomes nothing. */
+static void projections_are_products_of_length_1(void **state)
 {
     (void)state;
     bmf_csr A = sparse(40, 25, 0.3, 5);
     bmf_svd svd;
     float row[5];
     assert_ok(bmf_svd_truncated(&A, 5, 1, &svd, &err), err);
-    double squares[5] = {0};
     bmf_projection projection = {.rank = 5, .components = svd.components};
     for (int64_t r = 0; r < A.rows; r++) {
-        int64_t first = A.indptr[r];
-        bmf_projection_apply(&projection, A.indices + first, A.data + first, A.indptr[r + 1] - first, row);
+        int64_t first = A.indptr[r], count = A.indptr[r + 1] - first;
+        double product[5] = {0}, squares = 0;
+        for (int64_t e = first; e < first + count; e++)
+            for (int d = 0; d < 5; d++)
+                product[d] += (double)A.data[e] * svd.components[A.indices[e] * 5 + d];
         for (int d = 0; d < 5; d++)
-            squares[d] += (double)row[d] * row[d];
+            squares += product[d] * product[d];
+        assert_true(bmf_projection_apply(&projection, A.indices + first, A.data + first, count, row));
+        for (int d = 0; d < 5; d++)
+            assert_close(row[d], product[d] / sqrt(squares), 1e-6);
     }
-    for (int d = 0; d < 5; d++) /* |A v| = σ */
-        assert_close(sqrt(squares[d]), svd.singular_value[d], 1e-4);
+    for (int d = 0; d < 5; d++)
+        svd.components[7 * 5 + d] = d ? 0 : 1e-4f;
+    assert_false(bmf_projection_apply(&projection, (int32_t[]){7}, (float[]){1}, 1, row));
+    for (int d = 0; d < 5; d++)
+        assert_true(row[d] == 0);
+    assert_false(bmf_projection_apply(&projection, NULL, NULL, 0, row));
     bmf_svd_clear(&svd);
     bmf_csr_clear(&A);
 }
@@ -168,7 +178,7 @@ int main(void)
         cmocka_unit_test(all_directions_of_small_matrices),
         cmocka_unit_test(the_leading_ones_of_many),
         cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(projections_are_products),
+        cmocka_unit_test(projections_are_products_of_length_1),
         cmocka_unit_test(empty_and_impossible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
