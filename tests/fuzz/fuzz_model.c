@@ -23,12 +23,14 @@ static void read_parts(bmf_model_file *file, bmf_error *err)
 {
     bmf_ids users, items;
     bmf_content content = {0};
+    bmf_projection projection;
     bmf_epoch_record *history;
     int64_t epochs;
     fuzz_require_answer(bmf_model_file_read_users(file, &users, err), err);
     fuzz_require_answer(bmf_model_file_read_items(file, &items, err), err);
     if (bmf_model_file_meta(file)->features > 0)
         fuzz_require_answer(bmf_model_file_read_content(file, &content, err), err);
+    fuzz_require_answer(bmf_model_file_read_projection(file, &projection, err), err);
     fuzz_require_answer(bmf_model_file_read_history(file, &history, &epochs, err), err);
     for (int role = 0; role < BMF_ROLES; role++)
         read_rows(file, (bmf_role)role, err);
@@ -40,6 +42,7 @@ static void read_parts(bmf_model_file *file, bmf_error *err)
     bmf_ids_clear(&users);
     bmf_ids_clear(&items);
     bmf_content_clear(&content);
+    bmf_projection_clear(&projection);
     bmf_free(history);
 }
 

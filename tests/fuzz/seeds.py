@@ -111,9 +111,13 @@ with tempfile.TemporaryDirectory() as folder:
     (work / "ratings.csv").write_text("userId,movieId,rating\n" + "".join(
         f"user{u},item{i},{(u + i) % 5 + 1}\n" for u in range(3) for i in range(4)))
     make("import", "--ratings", work / "ratings.csv", "-o", CORPUS / "dataset" / "strings.h5")
+    (work / "users.csv").write_text("userId,age,likes\nuser0,30,war|noir\nuser2,7,\n")
+    make("import", "--ratings", work / "ratings.csv", "--users", work / "users.csv", "-o", CORPUS / "dataset" / "users.h5")
     for content in ("none", "concat", "embed"):
         make("train", data, "-o", CORPUS / "model" / f"{content}.h5", "--content", content, "--factors", 3, "--epochs", 2,
              "--threads", 1)
+    make("train", data, "-o", CORPUS / "model" / "svd.h5", "--content", "concat", "--content-svd", 2, "--factors", 3, "--epochs",
+         2, "--threads", 1)
     # steps so long that the best epoch is not the last one, and is stored beside it
     make("train", data, "-o", work / "model.h5", "--content", "concat", "--factors", 3, "--epochs", 6, "--threads", 1,
          "--learning-rate", 0.3, "--checkpoint", CORPUS / "model" / "checkpoint.h5")
