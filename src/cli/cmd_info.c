@@ -170,8 +170,9 @@ static void print_meta(bmf_output *output, const bmf_model_meta *meta)
     print_line(output, "ratings", "%g to %g, mean %.6f", meta->rating_min, meta->rating_max, meta->global_mean);
     print_line(output, "learning rate", "%g, times %g each epoch, clip %g, init std %g", meta->learning_rate,
                meta->learning_rate_decay, meta->clip, meta->init_std);
-    print_line(output, "regularization", "factors %g, biases %g, content %g", meta->regularization,
-               meta->bias_regularization, meta->content_regularization);
+    print_line(output, "regularization", "P %g, Q %g, user biases %g, item biases %g, content %g",
+               meta->user_regularization, meta->item_regularization, meta->user_bias_regularization,
+               meta->item_bias_regularization, meta->content_regularization);
     print_line(output, "ranks", "%" PRId64 " x %" PRId64 " threads, %s merge %" PRId64 " times an epoch, seed %" PRId64,
                meta->ranks, meta->threads, meta->merge, meta->merges_per_epoch, meta->seed);
 }

@@ -17,6 +17,8 @@
 #include "train/train.h"
 
 #define MIB (1024.0 * 1024.0)
+#define OF_ALL_FACTORS "that of --regularization"
+#define OF_ALL_BIASES "that of --bias-regularization"
 #define CHECKPOINT_EVERY "60s"
 
 typedef struct settings {
@@ -70,8 +72,16 @@ static const bmf_option options[] = {
     BMF_FLOAT("learning-rate-decay", "D", settings, train.learning_rate_decay, 0, 1,
               "the learning rate is multiplied by D after each epoch", .above_low = true),
     BMF_FLOAT("regularization", "LAMBDA", settings, train.regularization, 0, 10,
-              "L2 penalty of the factors; given without the two below, of everything"),
+              "L2 penalty of the factors; given without those below, of everything"),
     BMF_FLOAT("bias-regularization", "LAMBDA", settings, train.bias_regularization, 0, 10, "L2 penalty of the biases"),
+    BMF_FLOAT("user-regularization", "LAMBDA", settings, train.user_regularization, 0, 10, "L2 penalty of P alone",
+              .default_text = OF_ALL_FACTORS),
+    BMF_FLOAT("item-regularization", "LAMBDA", settings, train.item_regularization, 0, 10, "L2 penalty of Q alone",
+              .default_text = OF_ALL_FACTORS),
+    BMF_FLOAT("user-bias-regularization", "LAMBDA", settings, train.user_bias_regularization, 0, 10,
+              "L2 penalty of the users' biases", .default_text = OF_ALL_BIASES),
+    BMF_FLOAT("item-bias-regularization", "LAMBDA", settings, train.item_bias_regularization, 0, 10,
+              "L2 penalty of the items' biases", .default_text = OF_ALL_BIASES),
     BMF_FLOAT("content-regularization", "LAMBDA", settings, train.content_regularization, 0, 10,
               "L2 penalty of the content weights"),
     BMF_INT("content-svd", "D", settings, train.content_svd, 0, BMF_CONTENT_SVD_MOST,
@@ -362,6 +372,7 @@ static int run_train(const bmf_run *run, bmf_error *err)
     if (s->train.threads == 0)
         s->train.threads = bmf_threads_default(ranks);
     spread_regularization(run, &s->train);
+    s->train = bmf_train_resolved(&s->train);
     int status = bmf_run_watch_stalls(run, "train", s->stall_timeout, err);
     if (status == BMF_OK)
         status = bmf_train_check(&s->train, err);

@@ -91,6 +91,10 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "learning_rate_decay", meta->learning_rate_decay);
     bmf_json_number(&json, "regularization", meta->regularization);
     bmf_json_number(&json, "bias_regularization", meta->bias_regularization);
+    bmf_json_number(&json, "user_regularization", meta->user_regularization);
+    bmf_json_number(&json, "item_regularization", meta->item_regularization);
+    bmf_json_number(&json, "user_bias_regularization", meta->user_bias_regularization);
+    bmf_json_number(&json, "item_bias_regularization", meta->item_bias_regularization);
     bmf_json_number(&json, "content_regularization", meta->content_regularization);
     bmf_json_number(&json, "content_weight", meta->content_weight);
     bmf_json_number(&json, "init_std", meta->init_std);

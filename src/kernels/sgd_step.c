@@ -13,12 +13,12 @@
             e -= P_u[f] * Q_i[f];                                                                                      \
         for (int64_t j = 0; F > 0 && j < nnz; j++)                                                                     \
             e -= W_u[feature[j]] * x[j];                                                                               \
-        *b_u += CUT(eta * (e - rates->bias_lambda * *b_u), clip);                                                      \
-        *b_i += CUT(eta * (e - rates->bias_lambda * *b_i), clip);                                                      \
+        *b_u += CUT(eta * (e - rates->user_bias_lambda * *b_u), clip);                                                 \
+        *b_i += CUT(eta * (e - rates->item_bias_lambda * *b_i), clip);                                                 \
         for (int64_t f = 0; f < k; f++) {                                                                              \
             real p = P_u[f], q = Q_i[f];                                                                               \
-            P_u[f] = p + CUT(eta * (e * q - rates->lambda * p), clip);                                                 \
-            Q_i[f] = q + CUT(eta * (e * p - rates->lambda * q), clip);                                                 \
+            P_u[f] = p + CUT(eta * (e * q - rates->user_lambda * p), clip);                                            \
+            Q_i[f] = q + CUT(eta * (e * p - rates->item_lambda * q), clip);                                            \
         }                                                                                                              \
         for (int64_t f = 0, j = 0; f < F; f++) {                                                                       \
             real x_f = j < nnz && feature[j] == f ? x[j++] : 0;                                                        \
@@ -42,8 +42,8 @@
                 q += x[j] * V[feature[j] * stride + f];                                                                \
             e -= P_u[f] * q;                                                                                           \
         }                                                                                                              \
-        *b_u += CUT(eta * (e - rates->bias_lambda * *b_u), clip);                                                      \
-        *b_i += CUT(eta * (e - rates->bias_lambda * *b_i), clip);                                                      \
+        *b_u += CUT(eta * (e - rates->user_bias_lambda * *b_u), clip);                                                 \
+        *b_i += CUT(eta * (e - rates->item_bias_lambda * *b_i), clip);                                                 \
         for (int64_t j = 0; j < nnz; j++) {                                                                            \
             real *b_f = &feature_bias[feature[j]];                                                                     \
             *b_f += CUT(eta * (e * x[j] - rates->content_lambda * *b_f), clip);                                        \
@@ -55,8 +55,8 @@
                 blended += x[j] * *v;                                                                                  \
                 *v += CUT(eta * (e * x[j] * p - rates->content_lambda * *v), clip);                                    \
             }                                                                                                          \
-            P_u[f] = p + CUT(eta * (e * blended - rates->lambda * p), clip);                                           \
-            Q_i[f] = q + CUT(eta * (e * p - rates->lambda * q), clip);                                                 \
+            P_u[f] = p + CUT(eta * (e * blended - rates->user_lambda * p), clip);                                      \
+            Q_i[f] = q + CUT(eta * (e * p - rates->item_lambda * q), clip);                                            \
         }                                                                                                              \
         return e;                                                                                                      \
     }

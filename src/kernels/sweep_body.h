@@ -30,23 +30,30 @@
 
 /* The constants of a sweep. */
 typedef struct rates {
-    float mean, eta, decay_b, clip;
-    float most_eta_e;       /* |η e| up to which no delta of a row whose elements are below 2 reaches the clip */
-    vec decay, keep, clips; /* ηλ; 1 − ηλ; the clip */
+    float mean, eta, clip;
+    float user_bias_decay, item_bias_decay; /* ηλ of the biases */
+    float most_eta_e;          /* |η e| up to which no delta of a row whose elements are below 2 reaches the clip */
+    vec user_decay, user_keep; /* ηλ and 1 − ηλ of P */
+    vec item_decay, item_keep; /* of Q */
+    vec clips;
     bmf_content_rates content;
 } rates;
 
 INLINE rates rates_of(const bmf_sweep *s)
 {
     const vec zero = {0};
-    const float decay = s->learning_rate * s->regularization;
+    const float user_decay = s->learning_rate * s->user_regularization;
+    const float item_decay = s->learning_rate * s->item_regularization;
     return (rates){.mean = s->mean,
                    .eta = s->learning_rate,
-                   .decay_b = s->learning_rate * s->bias_regularization,
                    .clip = s->clip,
-                   .most_eta_e = s->clip / 2 - decay,
-                   .decay = zero + decay,
-                   .keep = zero + (1 - decay),
+                   .user_bias_decay = s->learning_rate * s->user_bias_regularization,
+                   .item_bias_decay = s->learning_rate * s->item_bias_regularization,
+                   .most_eta_e = s->clip / 2 - (user_decay > item_decay ? user_decay : item_decay),
+                   .user_decay = zero + user_decay,
+                   .user_keep = zero + (1 - user_decay),
+                   .item_decay = zero + item_decay,
+                   .item_keep = zero + (1 - item_decay),
                    .clips = zero + s->clip,
                    .content = bmf_content_rates_of(s)};
 }
@@ -62,8 +69,8 @@ INLINE void update_rows(vec *P, vec *Q, vec gain, const rates *c, int64_t vector
 {
     for (int64_t j = 0; j < vectors; j++) {
         const vec p = P[j], q = Q[j];
-        P[j] = p + VECTOR_CUT(gain * q - c->decay * p, c->clips);
-        Q[j] = q + VECTOR_CUT(gain * p - c->decay * q, c->clips);
+        P[j] = p + VECTOR_CUT(gain * q - c->user_decay * p, c->clips);
+        Q[j] = q + VECTOR_CUT(gain * p - c->item_decay * q, c->clips);
     }
 }
 
@@ -72,8 +79,8 @@ INLINE void update_rows_uncut(vec *P, vec *Q, vec gain, const rates *c, int64_t 
 {
     for (int64_t j = 0; j < vectors; j++) {
         const vec p = P[j], q = Q[j];
-        P[j] = c->keep * p + gain * q;
-        Q[j] = c->keep * q + gain * p;
+        P[j] = c->user_keep * p + gain * q;
+        Q[j] = c->item_keep * q + gain * p;
     }
 }
 
@@ -112,8 +119,8 @@ INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, 
     if (content)
         e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item, &full->slots, full->rest_at);
     const float eta_e = c->eta * e;
-    l->bias += cut(eta_e - c->decay_b * l->bias, c->clip);
-    *b_i += cut(eta_e - c->decay_b * *b_i, c->clip);
+    l->bias += cut(eta_e - c->user_bias_decay * l->bias, c->clip);
+    *b_i += cut(eta_e - c->item_bias_decay * *b_i, c->clip);
     update_rows(P, Q, (vec){0} + eta_e, c, vectors);
     if (content)
         bmf_content_step(&l->content, s, &c->content, now.item, &full->slots, full->rest_at, eta_e,
@@ -260,8 +267,8 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
                 add_rest(&l[i], r, s->content, gain[i]);
     }
     g->squares += e * e;
-    g->bias += FOUR_CUT(eta_e - c->decay_b * g->bias, clips);
-    b_i += FOUR_CUT(eta_e - c->decay_b * b_i, clips);
+    g->bias += FOUR_CUT(eta_e - c->user_bias_decay * g->bias, clips);
+    b_i += FOUR_CUT(eta_e - c->item_bias_decay * b_i, clips);
     for (int i = 0; i < members; i++)
         s->item_bias[item[i]] = b_i[i];
     if (__builtin_expect(any_beyond(eta_e, (four){0} + c->most_eta_e) | VECTOR_REACHES_2(marked), 0)) {

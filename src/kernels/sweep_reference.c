@@ -97,8 +97,13 @@ static void run_reference(reference *ref, const int32_t *user, int64_t count, in
 double bmf_sweep_reference(const bmf_sweep *sweep, const int32_t *user, int64_t count, int lanes)
 {
     reference ref = {sweep,
-                     {sweep->learning_rate, sweep->regularization, sweep->bias_regularization,
-                      sweep->content_regularization, sweep->clip},
+                     {.eta = sweep->learning_rate,
+                      .user_lambda = sweep->user_regularization,
+                      .item_lambda = sweep->item_regularization,
+                      .user_bias_lambda = sweep->user_bias_regularization,
+                      .item_bias_lambda = sweep->item_bias_regularization,
+                      .content_lambda = sweep->content_regularization,
+                      .clip = sweep->clip},
                      0,
                      NULL};
     ref.slot = bmf_alloc(sweep->content ? sweep->content->features : 0, sizeof *ref.slot, "content row", NULL);

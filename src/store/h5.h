@@ -79,9 +79,11 @@ int bmf_h5_write_fields(hid_t object, const bmf_h5_field *fields, int64_t count,
 int bmf_h5_read_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err);
 
 /* The same with one attribute more, `checksum`: XXH3-64 over names and values (scalars of 8 bytes and texts). Reading back
- * compares it: BMF_ERR_IO if it differs. */
+ * compares it: BMF_ERR_IO if it differs. Those from number `oldest` on are younger than the first files: where one is missing,
+ * reading leaves the record as it is. */
 int bmf_h5_write_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record,
                                 bmf_error *err);
-int bmf_h5_read_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err);
+int bmf_h5_read_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t oldest, int64_t count, void *record,
+                               bmf_error *err);
 
 #endif

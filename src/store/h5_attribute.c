@@ -130,46 +130,55 @@ int bmf_h5_read_fields(hid_t object, const bmf_h5_field *fields, int64_t count, 
     return status;
 }
 
-/* Names, a NUL, the value in little-endian bytes or the text with its NUL: the same on every machine. */
-static uint64_t checksum_of(const bmf_h5_field *fields, int64_t count, const void *record)
+/* Adds name, a NUL, the value in little-endian bytes or the text with its NUL: the same on every machine. */
+static size_t add_field(unsigned char *bytes, size_t length, const bmf_h5_field *field, const void *record)
 {
-    unsigned char bytes[CHECKED_BYTES];
-    size_t length = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const char *value = (const char *)record + fields[i].offset;
-        const size_t name = strlen(fields[i].name) + 1;
-        const size_t size = fields[i].type == BMF_H5_TEXT ? strlen(value) + 1 : sizeof(uint64_t);
-        assert(length + name + size <= sizeof bytes); /* tables are constant, and texts of bounded length */
-        memcpy(bytes + length, fields[i].name, name);
-        memcpy(bytes + length + name, value, size);
-        if (fields[i].type != BMF_H5_TEXT) {
-            uint64_t bits;
-            memcpy(&bits, value, sizeof bits);
-            bits = htole64(bits);
-            memcpy(bytes + length + name, &bits, sizeof bits);
-        }
-        length += name + size;
+    const char *value = (const char *)record + field->offset;
+    const size_t name = strlen(field->name) + 1;
+    const size_t size = field->type == BMF_H5_TEXT ? strlen(value) + 1 : sizeof(uint64_t);
+    assert(length + name + size <= CHECKED_BYTES); /* tables are constant, and texts of bounded length */
+    memcpy(bytes + length, field->name, name);
+    memcpy(bytes + length + name, value, size);
+    if (field->type != BMF_H5_TEXT) {
+        uint64_t bits;
+        memcpy(&bits, value, sizeof bits);
+        bits = htole64(bits);
+        memcpy(bytes + length + name, &bits, sizeof bits);
     }
-    return XXH3_64bits(bytes, length);
+    return length + name + size;
 }
 
 int bmf_h5_write_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, const void *record,
                                 bmf_error *err)
 {
+    unsigned char bytes[CHECKED_BYTES] = {0};
+    size_t length = 0;
     int status = bmf_h5_write_fields(object, fields, count, record, err);
-    const uint64_t sum = checksum_of(fields, count, record);
+    for (int64_t i = 0; i < count; i++)
+        length = add_field(bytes, length, &fields[i], record);
+    const uint64_t sum = XXH3_64bits(bytes, length);
     return status == BMF_OK ? bmf_h5_write_attribute(object, "checksum", BMF_H5_UINT64, 1, &sum, err) : status;
 }
 
-int bmf_h5_read_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t count, void *record, bmf_error *err)
+int bmf_h5_read_checked_fields(hid_t object, const bmf_h5_field *fields, int64_t oldest, int64_t count, void *record,
+                               bmf_error *err)
 {
+    unsigned char bytes[CHECKED_BYTES] = {0};
+    size_t length = 0;
     uint64_t stored = 0;
-    int status = bmf_h5_read_fields(object, fields, count, record, err);
+    int status = BMF_OK;
+    for (int64_t i = 0; i < count && status == BMF_OK; i++) {
+        if (i >= oldest && H5Aexists(object, fields[i].name) == 0)
+            continue;
+        status = bmf_h5_read_fields(object, &fields[i], 1, record, err);
+        if (status == BMF_OK)
+            length = add_field(bytes, length, &fields[i], record);
+    }
     if (status == BMF_OK)
         status = bmf_h5_read_attribute(object, "checksum", BMF_H5_UINT64, 1, &stored, err);
     if (status != BMF_OK)
         return status;
-    const uint64_t found = checksum_of(fields, count, record);
+    const uint64_t found = XXH3_64bits(bytes, length);
     if (stored == found)
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_IO,

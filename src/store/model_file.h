@@ -48,6 +48,8 @@ typedef struct bmf_model_meta {
     double content_weight;
     double learning_rate, learning_rate_decay;
     double regularization, bias_regularization, content_regularization;
+    double user_regularization, item_regularization; /* of P, of Q; those above where a file is older than these */
+    double user_bias_regularization, item_bias_regularization;
     double init_std, clip;
     int64_t seed;
     int64_t best_epoch; /* counted from 1 */

@@ -48,8 +48,14 @@ static const bmf_h5_field fields[] = {
     META(threads, BMF_H5_INT64),
     META_TEXT(dataset),
     META(dataset_fingerprint, BMF_H5_UINT64),
+    /* younger than the first files: */
+    META(user_regularization, BMF_H5_FLOAT64),
+    META(item_regularization, BMF_H5_FLOAT64),
+    META(user_bias_regularization, BMF_H5_FLOAT64),
+    META(item_bias_regularization, BMF_H5_FLOAT64),
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
+#define YOUNGER 4
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -113,11 +119,19 @@ int bmf_model_meta_check(const bmf_model_meta *meta, bmf_error *err)
     return BMF_OK;
 }
 
+static void take_unless_given(double *own, double of_all)
+{
+    if (isnan(*own))
+        *own = of_all;
+}
+
 int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
 {
     attributes record;
     memset(&record, 0, sizeof record);
-    int status = bmf_h5_read_checked_fields(file, fields, FIELDS, &record, err);
+    record.meta.user_regularization = record.meta.item_regularization = NAN;
+    record.meta.user_bias_regularization = record.meta.item_bias_regularization = NAN;
+    int status = bmf_h5_read_checked_fields(file, fields, FIELDS - YOUNGER, FIELDS, &record, err);
     if (status != BMF_OK)
         return status;
     int mode = 0;
@@ -128,5 +142,9 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
                         record.content);
     *meta = record.meta;
     meta->content = (bmf_content_mode)mode;
+    take_unless_given(&meta->user_regularization, meta->regularization);
+    take_unless_given(&meta->item_regularization, meta->regularization);
+    take_unless_given(&meta->user_bias_regularization, meta->bias_regularization);
+    take_unless_given(&meta->item_bias_regularization, meta->bias_regularization);
     return bmf_model_meta_check(meta, err);
 }

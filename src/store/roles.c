@@ -126,7 +126,7 @@ static int refuse(const char *name, double value, const char *allowed, bmf_error
 
 int bmf_train_state_read(hid_t group, const bmf_model_meta *meta, bmf_train_state *state, bmf_error *err)
 {
-    int status = bmf_h5_read_checked_fields(group, fields, FIELDS, state, err);
+    int status = bmf_h5_read_checked_fields(group, fields, FIELDS, FIELDS, state, err);
     if (status != BMF_OK) {
         bmf_context(err, "/state");
         return status;

@@ -196,8 +196,10 @@ static int check_options(const bmf_trainer *t, const bmf_model_file *file, const
     differences all = {.length = 0};
     differ_in_word(&all, "content", bmf_content_mode_name(meta->content), bmf_content_mode_name(o->content));
     differ_in_count(&all, "factors", meta->factors, o->factors);
-    differ_in_number(&all, "regularization", meta->regularization, o->regularization);
-    differ_in_number(&all, "bias-regularization", meta->bias_regularization, o->bias_regularization);
+    differ_in_number(&all, "user-regularization", meta->user_regularization, o->user_regularization);
+    differ_in_number(&all, "item-regularization", meta->item_regularization, o->item_regularization);
+    differ_in_number(&all, "user-bias-regularization", meta->user_bias_regularization, o->user_bias_regularization);
+    differ_in_number(&all, "item-bias-regularization", meta->item_bias_regularization, o->item_bias_regularization);
     if (o->content != BMF_CONTENT_NONE) {
         differ_in_number(&all, "content-regularization", meta->content_regularization, o->content_regularization);
         differ_in_count(&all, "content-svd", bmf_model_file_content_svd(file), o->content_svd);

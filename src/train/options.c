@@ -39,6 +39,10 @@ bmf_train_options bmf_train_defaults(void)
         .learning_rate_decay = 1,
         .regularization = 0.04,
         .bias_regularization = 0.0005,
+        .user_regularization = NAN,
+        .item_regularization = NAN,
+        .user_bias_regularization = NAN,
+        .item_bias_regularization = NAN,
         .content_regularization = 0.001,
         .content_weight = 1,
         .init_std = 0.05,
@@ -50,6 +54,22 @@ bmf_train_options bmf_train_defaults(void)
         .seed = 1,
         .io = BMF_IO_RANK0,
     };
+}
+
+static void take_unless_given(double *own, double of_all)
+{
+    if (isnan(*own))
+        *own = of_all;
+}
+
+bmf_train_options bmf_train_resolved(const bmf_train_options *options)
+{
+    bmf_train_options resolved = *options;
+    take_unless_given(&resolved.user_regularization, options->regularization);
+    take_unless_given(&resolved.item_regularization, options->regularization);
+    take_unless_given(&resolved.user_bias_regularization, options->bias_regularization);
+    take_unless_given(&resolved.item_bias_regularization, options->bias_regularization);
+    return resolved;
 }
 
 typedef struct count_bound {
@@ -81,12 +101,39 @@ static const real_bound real_bounds[] = {
     {"learning-rate-decay", AT(learning_rate_decay), 0, 1, true},
     {"regularization", AT(regularization), 0, 10, false},
     {"bias-regularization", AT(bias_regularization), 0, 10, false},
+    {"user-regularization", AT(user_regularization), 0, 10, false},
+    {"item-regularization", AT(item_regularization), 0, 10, false},
+    {"user-bias-regularization", AT(user_bias_regularization), 0, 10, false},
+    {"item-bias-regularization", AT(item_bias_regularization), 0, 10, false},
     {"content-regularization", AT(content_regularization), 0, 10, false},
     {"content-weight", AT(content_weight), 0, 1000, false},
     {"init-std", AT(init_std), 0, 10, false},
     {"clip", AT(clip), 0, 1e6, true},
     {"max-seconds", AT(max_seconds), 0, 1e9, false},
 };
+
+/* No step may take a parameter past zero. */
+static int check_decays(const bmf_train_options *options, bmf_error *err)
+{
+    const struct {
+        const char *name;
+        double value;
+    } decays[] = {{"regularization", options->regularization},
+                  {"bias-regularization", options->bias_regularization},
+                  {"user-regularization", options->user_regularization},
+                  {"item-regularization", options->item_regularization},
+                  {"user-bias-regularization", options->user_bias_regularization},
+                  {"item-bias-regularization", options->item_bias_regularization},
+                  {"content-regularization", options->content_regularization}};
+    for (size_t i = 0; i < sizeof decays / sizeof *decays; i++)
+        if (options->learning_rate * decays[i].value >= 1)
+            return bmf_fail(err, BMF_ERR_USAGE,
+                            "--learning-rate %g times --%s %g is %g: a step would take a parameter past "
+                            "zero (allowed: below 1)",
+                            options->learning_rate, decays[i].name, decays[i].value,
+                            options->learning_rate * decays[i].value);
+    return BMF_OK;
+}
 
 int bmf_train_check(const bmf_train_options *options, bmf_error *err)
 {
@@ -112,18 +159,5 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err)
     if (options->content == BMF_CONTENT_NONE && options->content_svd > 0)
         return bmf_fail(err, BMF_ERR_USAGE, "--content-svd %" PRId64 " needs content, --content none has none",
                         options->content_svd);
-    const struct {
-        const char *name;
-        double value;
-    } decays[] = {{"regularization", options->regularization},
-                  {"bias-regularization", options->bias_regularization},
-                  {"content-regularization", options->content_regularization}};
-    for (size_t i = 0; i < sizeof decays / sizeof *decays; i++)
-        if (options->learning_rate * decays[i].value >= 1)
-            return bmf_fail(err, BMF_ERR_USAGE,
-                            "--learning-rate %g times --%s %g is %g: a step would take a parameter past "
-                            "zero (allowed: below 1)",
-                            options->learning_rate, decays[i].name, decays[i].value,
-                            options->learning_rate * decays[i].value);
-    return BMF_OK;
+    return check_decays(options, err);
 }

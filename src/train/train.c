@@ -45,8 +45,9 @@ static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
     bmf_comm_barrier(t->comm); /* so that waiting is not taken for merging */
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_WAIT);
-    bmf_merge_window(t->merge, steps, bmf_merge_pull(t->state.learning_rate, o->regularization, t->state.P_mean_square),
-                     bmf_merge_pull(t->state.learning_rate, o->bias_regularization, 1), sums);
+    bmf_merge_window(t->merge, steps,
+                     bmf_merge_pull(t->state.learning_rate, o->item_regularization, t->state.P_mean_square),
+                     bmf_merge_pull(t->state.learning_rate, o->item_bias_regularization, 1), sums);
     t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
 }
 
@@ -60,8 +61,8 @@ static bool divide_window(bmf_trainer *t, int64_t window, double h)
     const bmf_embed_window did = {
         .steps = t->totals,
         .learning_rate = t->state.learning_rate,
-        .regularization = o->regularization,
-        .bias_regularization = o->bias_regularization,
+        .regularization = o->item_regularization,
+        .bias_regularization = o->item_bias_regularization,
         .content_regularization = o->content_regularization,
         .h = h,
         .h_max = t->state.P_curvature,
@@ -131,15 +132,15 @@ static int run_windows(bmf_trainer *t, const volatile int *stop, ending *how, bm
     return status;
 }
 
-/* λ(‖P‖² + ‖Q‖²) + λ_b(‖b_u‖² + ‖b_i‖²) + λ_c (‖W‖², or ‖V‖² + ‖β‖²) over all ranks. */
+/* λ‖P‖² + λ‖Q‖² + λ‖b_u‖² + λ‖b_i‖² + λ_c (‖W‖², or ‖V‖² + ‖β‖²) over all ranks, each with its own λ. */
 static double penalty(bmf_trainer *t)
 {
     const bmf_train_options *o = &t->options;
     const bmf_norms norms = bmf_norms_of(&t->model, t->own_P_squares, (int)o->threads);
-    double of_users = o->regularization * norms.of_P + o->bias_regularization * norms.of_user_bias +
+    double of_users = o->user_regularization * norms.of_P + o->user_bias_regularization * norms.of_user_bias +
                       o->content_regularization * norms.of_W;
     bmf_comm_sum_double(t->comm, &of_users, 1);
-    return of_users + o->regularization * norms.of_Q + o->bias_regularization * norms.of_item_bias +
+    return of_users + o->item_regularization * norms.of_Q + o->item_bias_regularization * norms.of_item_bias +
            o->content_regularization * norms.of_features;
 }
 
@@ -320,7 +321,8 @@ static int begin(bmf_trainer *t, bmf_error *err)
 int bmf_train(bmf_comm *comm, const bmf_train_files *files, const bmf_train_options *options,
               const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err)
 {
-    bmf_trainer t = {.comm = comm, .options = *options, .files = files, .started = bmf_clock_seconds()};
+    bmf_trainer t = {
+        .comm = comm, .options = bmf_train_resolved(options), .files = files, .started = bmf_clock_seconds()};
     *result = (bmf_train_result){0};
     const int64_t before = bmf_memory_now();
     int status = begin(&t, err);

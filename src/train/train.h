@@ -43,13 +43,16 @@ typedef struct bmf_train_options {
     double learning_rate_decay;          /* η is multiplied by it after each epoch; in (0, 1] */
     double regularization;               /* λ of the factors, ≥ 0 */
     double bias_regularization;          /* λ of the biases, ≥ 0 */
-    double content_regularization;       /* λ_c of W, or of V and the feature biases, ≥ 0 */
-    int64_t content_svd;   /* features that content is reduced to by truncated SVD; 0: it is used as it is */
-    double content_weight; /* x_i is the stored row times this, ≥ 0 */
-    double init_std;       /* ≥ 0 */
-    double clip;           /* bound on every single delta, > 0 */
-    int64_t patience;      /* epochs without a better validation loss before stopping; 0: never stop */
-    int64_t threads;       /* ≥ 1 per rank */
+    double user_regularization;          /* λ of P, ≥ 0; NaN here and in the next three: as the two above say */
+    double item_regularization;          /* of Q */
+    double user_bias_regularization, item_bias_regularization;
+    double content_regularization; /* λ_c of W, or of V and the feature biases, ≥ 0 */
+    int64_t content_svd;           /* features that content is reduced to by truncated SVD; 0: it is used as it is */
+    double content_weight;         /* x_i is the stored row times this, ≥ 0 */
+    double init_std;               /* ≥ 0 */
+    double clip;                   /* bound on every single delta, > 0 */
+    int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
+    int64_t threads;               /* ≥ 1 per rank */
     bmf_merge_rule merge;
     int64_t merges_per_epoch; /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
     bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */
@@ -72,7 +75,10 @@ typedef struct bmf_train_files {
 /* The defaults that `blendmf train --help` shows. */
 bmf_train_options bmf_train_defaults(void);
 
-/* BMF_ERR_USAGE naming the first option out of its range, its value and what is allowed. Pure. */
+/* The same with each role's λ: where it is NaN, that of all factors or of all biases. Pure. */
+bmf_train_options bmf_train_resolved(const bmf_train_options *options);
+
+/* Of resolved options. BMF_ERR_USAGE naming the first option out of its range, its value and what is allowed. Pure. */
 int bmf_train_check(const bmf_train_options *options, bmf_error *err);
 
 /* What a rank is going to do, known before the first epoch. */

@@ -90,8 +90,10 @@ bmf_sweep bench_sweep(const bmf_shard *shard, const bench_weights *weights, cons
                        .W_norm2 = model->W_norm2,
                        .mean = 3.5f,
                        .learning_rate = 0.005f,
-                       .regularization = 0.02f,
-                       .bias_regularization = 0.02f,
+                       .user_regularization = 0.02f,
+                       .item_regularization = 0.02f,
+                       .user_bias_regularization = 0.02f,
+                       .item_bias_regularization = 0.02f,
                        .content_regularization = 0.001f,
                        .clip = 5,
                        .order_key = bmf_rng_subkey(bmf_rng_key(SEED, BMF_STREAM_RATING_ORDER), round)};

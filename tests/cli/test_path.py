@@ -152,6 +152,23 @@ class Training(CommandTest):
         self.assertEqual(content, 0.125)
         self.assertEqual((factors, biases), trained()[:2])
 
+    def test_regularization_of_one_role(self):
+        data = self.make_dataset()
+        roles = ("user_regularization", "item_regularization", "user_bias_regularization", "item_bias_regularization")
+
+        def trained(*args):
+            options = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, *args)["options"]
+            return tuple(options[role] for role in roles)
+
+        self.assertEqual(trained("--regularization", 0.25), (0.25, 0.25, 0.25, 0.25))
+        self.assertEqual(trained("--regularization", 0.25, "--item-regularization", 0.5), (0.25, 0.5, 0.25, 0.25))
+        self.assertEqual(trained("--regularization", 0.25, "--bias-regularization", 0.5, "--user-bias-regularization", 1,
+                                 "--user-regularization", 2), (2, 0.25, 1, 0.5))
+        self.assertIn("user biases 1,", self.succeed("info", self.dir / "m.h5").stdout)
+        message = self.fail_with(2, "train", data, "-o", self.dir / "m.h5", "--learning-rate", 0.5,
+                                 "--item-bias-regularization", 3)
+        self.assertIn("--item-bias-regularization 3", message)
+
     def test_without_validation_ratings(self):
         data = self.make_dataset(split_ratios="1,0,0")
         result = self.succeed("train", data, "-o", self.dir / "m.h5", "--epochs", 3, "--factors", 2)

@@ -33,9 +33,9 @@ static double loss_of(const values *v, double r, double mean, const bmf_sgd_rate
         for (int j = 0; j < 2; j++)
             q += x[j] * v->V[feature[j] * K + f];
         e -= v->P[f] * q;
-        extra += rates->lambda * (v->P[f] * v->P[f] + v->Q[f] * v->Q[f]);
+        extra += rates->user_lambda * v->P[f] * v->P[f] + rates->item_lambda * v->Q[f] * v->Q[f];
     }
-    extra += rates->bias_lambda * (v->b_u * v->b_u + v->b_i * v->b_i);
+    extra += rates->user_bias_lambda * v->b_u * v->b_u + rates->item_bias_lambda * v->b_i * v->b_i;
     for (int j = 0; j < 2; j++) {
         e -= v->beta[feature[j]] * x[j];
         extra += rates->content_lambda * v->beta[feature[j]] * v->beta[feature[j]];
@@ -49,7 +49,7 @@ static double loss_of(const values *v, double r, double mean, const bmf_sgd_rate
 static void test_step_is_the_gradient(void **state)
 {
     (void)state;
-    const bmf_sgd_rates_double rates = {0.01, 0.1, 0.2, 0.3, 1e9};
+    const bmf_sgd_rates_double rates = {0.01, 0.1, 0.15, 0.2, 0.25, 0.3, 1e9};
     values start;
     double *number = (double *)&start;
     const int count = sizeof start / sizeof *number;
@@ -152,8 +152,10 @@ static bmf_sweep sweep_of(world *w, double eta)
                        .item_bias = w->model.item_bias,
                        .mean = 3,
                        .learning_rate = (float)eta,
-                       .regularization = 0.1f,
-                       .bias_regularization = 0.2f,
+                       .user_regularization = 0.1f,
+                       .item_regularization = 0.1f,
+                       .user_bias_regularization = 0.2f,
+                       .item_bias_regularization = 0.2f,
                        .content_regularization = 0.3f,
                        .clip = 1e9f,
                        .in_order = true};

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "store/h5.h"
 #include "support/assert_close.h"
 #include "unit/store_faults.h"
 #include "unit/store_samples.h"
@@ -139,6 +140,32 @@ static void weights_are_read_in_ranges(void **state)
     bmf_model_file_close(&file);
     bmf_dataset_clear(&model.dataset);
     check_nothing_open();
+}
+
+/* A file from before an attribute was thought of has none of it, and its checksum knows nothing of it. */
+static void younger_attributes_may_be_missing(void **state)
+{
+    (void)state;
+    typedef struct record {
+        int64_t old;
+        double young;
+    } record;
+    const bmf_h5_field fields[] = {{"old", BMF_H5_INT64, offsetof(record, old), 1},
+                                   {"young", BMF_H5_FLOAT64, offsetof(record, young), 1}};
+    hid_t file = H5Fcreate("attributes.h5", H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    record written = {7, 0.5}, read = {0, 2.5};
+    assert_ok(bmf_h5_write_checked_fields(file, fields, 1, &written, &err), err);
+    assert_ok(bmf_h5_read_checked_fields(file, fields, 1, 2, &read, &err), err);
+    assert_true(read.old == 7 && read.young == 2.5);
+    H5Adelete(file, "old");
+    H5Adelete(file, "checksum");
+    assert_ok(bmf_h5_write_checked_fields(file, fields, 2, &written, &err), err);
+    assert_ok(bmf_h5_read_checked_fields(file, fields, 1, 2, &read, &err), err);
+    assert_true(read.young == 0.5);
+    H5Adelete(file, "young"); /* lost, not older */
+    assert_int_equal(bmf_h5_read_checked_fields(file, fields, 1, 2, &read, &err), BMF_ERR_IO);
+    H5Fclose(file);
+    unlink("attributes.h5");
 }
 
 static bmf_model_writer *start(const char *path, const sample *model)
@@ -380,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup(weights_are_read_in_ranges, clear_error),
         cmocka_unit_test_setup(counts_may_be_missing_but_not_wrong, clear_error),
         cmocka_unit_test_setup(weights_come_as_announced, clear_error),
+        cmocka_unit_test_setup(younger_attributes_may_be_missing, clear_error),
         cmocka_unit_test_setup(nothing_shows_before_the_commit, clear_error),
         cmocka_unit_test_setup(missing_rows_are_not_committed, clear_error),
         cmocka_unit_test_setup(wrong_metas_are_refused, clear_error),

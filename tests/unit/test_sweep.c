@@ -111,8 +111,10 @@ static world *make_world(int64_t stride, bool concat, float clip)
                            .W_norm2 = w->norm2,
                            .mean = 3,
                            .learning_rate = 0.02f,
-                           .regularization = 0.05f,
-                           .bias_regularization = 0.01f,
+                           .user_regularization = 0.05f,
+                           .item_regularization = 0.08f,
+                           .user_bias_regularization = 0.01f,
+                           .item_bias_regularization = 0.03f,
                            .content_regularization = 0.03f,
                            .clip = clip,
                            .order_key = 99};
