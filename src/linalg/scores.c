@@ -2,6 +2,7 @@
 
 #include <cblas.h>
 #include <omp.h>
+#include <string.h>
 
 #define BATCH_BYTES ((int64_t)32 << 20)
 #define BATCH_USERS 128
@@ -20,16 +21,16 @@ void bmf_linalg_begin_threads(void)
         openblas_set_num_threads(1);
 }
 
-/* scores = keep × scores + P Qᵀ. The OpenMP build of OpenBLAS takes as many threads as the calling task would get, and a team
- * of one does not count as a parallel region for it; the setting made here belongs to the calling task alone. */
-static void multiply(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
-                     float keep, float *scores)
+/* scores += P Qᵀ. The OpenMP build of OpenBLAS takes as many threads as the calling task would get, and a team of one
+ * does not count as a parallel region for it; the setting made here belongs to the calling task alone. */
+static void add_products(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
+                         float *scores)
 {
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     int stride = (int)items->stride;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)users, (int)count, (int)items->factors, 1.0f, P, stride,
-                items->Q + first * items->stride, stride, keep, scores, (int)count);
+                items->Q + first * items->stride, stride, 1.0f, scores, (int)count);
     omp_set_num_threads(threads);
 }
 
@@ -39,14 +40,21 @@ void bmf_scores_block(const bmf_item_side *items, const float *P, const float *u
         for (int64_t i = 0; i < items->items; i++)
             scores[u * items->items + i] = user_base[u] + items->bias[i];
     if (users > 0 && items->items > 0 && items->factors > 0)
-        multiply(items, 0, items->items, P, users, 1, scores);
+        add_products(items, 0, items->items, P, users, scores);
 }
 
-void bmf_scores_products(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
-                         float *scores)
+void bmf_scores_tile(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
+                     float *scores)
 {
+    const size_t bytes = (size_t)count * sizeof *scores;
+    for (int64_t u = 0; u < users && bytes > 0; u++) {
+        if (items->bias)
+            memcpy(scores + u * count, items->bias + first, bytes);
+        else
+            memset(scores + u * count, 0, bytes);
+    }
     if (users > 0 && count > 0)
-        multiply(items, first, count, P, users, 0, scores);
+        add_products(items, first, count, P, users, scores);
 }
 
 void bmf_scores_add_content(const bmf_csr *content, const float *weights, double scale, float *scores)

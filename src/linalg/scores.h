@@ -24,10 +24,10 @@ void bmf_linalg_begin_threads(void);
  * bmf_linalg_begin_threads. The same shapes and values give the same bits. users and items below 2³¹. Local. */
 void bmf_scores_block(const bmf_item_side *items, const float *P, const float *user_base, int64_t users, float *scores);
 
-/* scores (users × count) = P_u · Q_i for the items first .. first + count − 1, without any bias. As bmf_scores_block in all
- * else. */
-void bmf_scores_products(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
-                         float *scores);
+/* scores (users × count) = bias[i] + P_u · Q_i for the items first .. first + count − 1; bias may be NULL for 0. As
+ * bmf_scores_block in all else. */
+void bmf_scores_tile(const bmf_item_side *items, int64_t first, int64_t count, const float *P, int64_t users,
+                     float *scores);
 
 /* scores[i] += scale × (weights · x_i) for one user and every row x_i of `content` (items × F); weights is (F).
  * O(entries of content). Local. */

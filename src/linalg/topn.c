@@ -4,7 +4,12 @@
 
 #include "base/memory.h"
 
-#define SCANNED 16 /* sums looked at together */
+#define SHORT 40 /* entries of lists that are kept in order */
+#define GROUP 64 /* scores looked at together, */
+#define PART 16  /* and those of a group that may have one to keep */
+#define PARTS 64 /* most whose best are looked at before the first offer */
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline)) /* into each clone */
 
 #ifdef BMF_HAVE_TARGET_CLONES
 #define SCAN_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
@@ -61,42 +66,115 @@ static void sift_up(bmf_ranked *entry, int64_t hole, bmf_ranked moved)
     entry[hole] = moved;
 }
 
+/* Short lists are kept in order, the worst first: an entry moves past a few others in a loop that is quick to predict, which a
+ * heap is not. Puts `moved` in its place from the hole at 0 on. */
+static void move_up(bmf_ranked *entry, int64_t count, bmf_ranked moved)
+{
+    int64_t hole = 0;
+    for (; hole + 1 < count && bmf_ranks_before(moved, entry[hole + 1]); hole++)
+        entry[hole] = entry[hole + 1];
+    entry[hole] = moved;
+}
+
+/* The same from the hole at count − 1 down. */
+static void move_down(bmf_ranked *entry, int64_t count, bmf_ranked moved)
+{
+    int64_t hole = count - 1;
+    for (; hole > 0 && bmf_ranks_before(entry[hole - 1], moved); hole--)
+        entry[hole] = entry[hole - 1];
+    entry[hole] = moved;
+}
+
 void bmf_topn_keep(bmf_topn *top, double score, int32_t index)
 {
-    bmf_ranked offered = {isnan(score) ? -INFINITY : score, index};
-    if (top->count < top->capacity)
-        sift_up(top->entry, top->count++, offered);
-    else if (bmf_ranks_before(offered, top->entry[0]))
+    const bmf_ranked offered = {isnan(score) ? -INFINITY : score, index};
+    const bool in_order = top->capacity <= SHORT, full = top->count == top->capacity;
+    if (full && !bmf_ranks_before(offered, top->entry[0]))
+        return;
+    top->count += !full;
+    if (in_order && full)
+        move_up(top->entry, top->count, offered);
+    else if (in_order)
+        move_down(top->entry, top->count, offered);
+    else if (full)
         sift_down(top->entry, top->count, offered);
+    else
+        sift_up(top->entry, top->count - 1, offered);
 }
 
-static void offer_each(bmf_topn *top, const float *score, const float *bias, int64_t count, int32_t first)
-{
-    for (int64_t j = 0; j < count; j++)
-        bmf_topn_offer(top, (double)(score[j] + bias[j]), first + (int32_t)j);
-}
-
-/* Whether one of SCANNED sums reaches the bound, without a branch. */
-static inline bool any_reaches(const float *score, const float *bias, float bound)
+/* Whether one of the scores is at least the bound, without a branch: vectors of whatever width the clone has. */
+ALWAYS_INLINE bool any_reaches(const float *score, int count, float bound)
 {
     int reached = 0;
-    for (int j = 0; j < SCANNED; j++)
-        reached |= score[j] + bias[j] >= bound;
+    for (int j = 0; j < count; j++)
+        reached |= score[j] >= bound;
     return reached;
 }
 
-SCAN_CLONES
-void bmf_topn_offer_sums(bmf_topn *top, const float *score, const float *bias, int64_t count, int32_t first)
+/* What an entry must reach: the worst of a full list, before that the floor. */
+ALWAYS_INLINE float bound_of(const bmf_topn *top, float floor)
 {
+    return top->count < top->capacity ? floor : (float)top->entry[0].score;
+}
+
+ALWAYS_INLINE void offer_each(bmf_topn *top, const float *score, int64_t count, int32_t first, float floor)
+{
+    for (int64_t j = 0; j < count; j++)
+        if (score[j] >= bound_of(top, floor))
+            bmf_topn_offer(top, (double)score[j], first + (int32_t)j);
+}
+
+/* A bound that as many of the scores reach as there is room for: each part's best does, of the parts with the greatest ones. */
+ALWAYS_INLINE float floor_of(const float *score, int64_t count, int64_t room)
+{
+    float best[PARTS] = {0};
+    const int64_t parts = count / PART < PARTS ? count / PART : PARTS;
+    int64_t filled = 0;
+    for (int64_t p = 0; p < parts && parts >= room; p++) { /* the greatest `room` of them, descending */
+        float most = -INFINITY;
+        for (int j = 0; j < PART; j++)
+            most = score[p * PART + j] > most ? score[p * PART + j] : most;
+        if (filled == room && most <= best[room - 1])
+            continue;
+        int64_t hole = filled < room ? filled++ : room - 1;
+        for (; hole > 0 && best[hole - 1] < most; hole--)
+            best[hole] = best[hole - 1];
+        best[hole] = most;
+    }
+    return filled > 0 ? best[room - 1] : -INFINITY;
+}
+
+SCAN_CLONES
+void bmf_topn_offer_all(bmf_topn *top, const float *score, int64_t count, int32_t first)
+{
+    const float floor = top->count == 0 ? floor_of(score, count, top->capacity) : -INFINITY;
     int64_t j = 0;
-    for (; j + SCANNED <= count; j += SCANNED)
-        if (top->count < top->capacity || any_reaches(score + j, bias + j, (float)top->entry[0].score))
-            offer_each(top, score + j, bias + j, SCANNED, first + (int32_t)j);
-    offer_each(top, score + j, bias + j, count - j, first + (int32_t)j);
+    for (; j + GROUP <= count; j += GROUP) {
+        if (!any_reaches(score + j, GROUP, bound_of(top, floor)))
+            continue;
+        for (int64_t part = j; part < j + GROUP; part += PART)
+            if (any_reaches(score + part, PART, bound_of(top, floor)))
+                offer_each(top, score + part, PART, first + (int32_t)part, floor);
+    }
+    offer_each(top, score + j, count - j, first + (int32_t)j, floor);
+}
+
+/* Turns a list that is in order around. */
+static void turn(bmf_ranked *entry, int64_t count)
+{
+    for (int64_t a = 0, b = count - 1; a < b; a++, b--) {
+        const bmf_ranked moved = entry[a];
+        entry[a] = entry[b];
+        entry[b] = moved;
+    }
 }
 
 void bmf_topn_sort(bmf_topn *top)
 {
+    if (top->capacity <= SHORT) {
+        turn(top->entry, top->count);
+        return;
+    }
     for (int64_t last = top->count - 1; last > 0; last--) {
         bmf_ranked moved = top->entry[last];
         top->entry[last] = top->entry[0];

@@ -41,9 +41,9 @@ static inline void bmf_topn_offer(bmf_topn *top, double score, int32_t index)
         bmf_topn_keep(top, score, index);
 }
 
-/* Offers score[j] + bias[j] for the indices first + j, j in 0 .. count − 1; where the list is full, sixteen at a time are
- * passed over whose best is no better than its worst. */
-void bmf_topn_offer_sums(bmf_topn *top, const float *score, const float *bias, int64_t count, int32_t first);
+/* Offers score[j] for the indices first + j, j in 0 .. count − 1. Where the list is full, many at a time are passed over of
+ * which none reaches its worst entry. Scores that are not numbers are passed over. */
+void bmf_topn_offer_all(bmf_topn *top, const float *score, int64_t count, int32_t first);
 
 /* Puts entry[0 .. count) in order, best first. O(N log N). */
 void bmf_topn_sort(bmf_topn *top);

@@ -118,14 +118,14 @@ static void mark_excluded(const blendmf_items *exclude, int64_t first, int64_t c
 static void offer_tile(const recommend_job *job, int64_t first_user, int64_t users, int64_t first, int64_t count,
                        work_bench *bench)
 {
-    bmf_scores_products(&job->items, first, count, bench->P, users, bench->score);
+    bmf_scores_tile(&job->items, first, count, bench->P, users, bench->score);
     for (int64_t u = 0; u < users; u++) {
         float *score = bench->score + u * count;
         if (job->model->model.W)
             add_content(job, first_user + u, first, count, bench->weights, score);
         if (job->request->exclude)
             mark_excluded(&job->request->exclude[first_user + u], first, count, &bench->to_skip[u], score);
-        bmf_topn_offer_sums(&bench->list[u], score, job->items.bias + first, count, (int32_t)first);
+        bmf_topn_offer_all(&bench->list[u], score, count, (int32_t)first);
     }
 }
 

@@ -72,8 +72,8 @@ int bmf_serve_measure_items(blendmf_model *model, bmf_error *err)
 static int score_items(const blendmf_model *model, int64_t item, float *score, bmf_error *err)
 {
     const bmf_model *m = &model->model;
-    const bmf_item_side items = {m->Q, m->item_bias, m->items, m->factors, m->stride};
-    bmf_scores_products(&items, 0, m->items, m->Q + item * m->stride, 1, score);
+    const bmf_item_side items = {m->Q, NULL, m->items, m->factors, m->stride};
+    bmf_scores_tile(&items, 0, m->items, m->Q + item * m->stride, 1, score);
     if (!(model->content_share > 0))
         return BMF_OK;
     float *weights = bmf_alloc_zero(model->meta.features, sizeof *weights, "content of an item", err);

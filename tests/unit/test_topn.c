@@ -53,7 +53,7 @@ static void assert_top(bmf_topn *top, const bmf_ranked *offered, int32_t count)
 static void test_equals_sort(void **state)
 {
     (void)state;
-    static const int64_t capacity[] = {1, 2, 3, 7, 10, STREAM - 1, STREAM, STREAM + 5};
+    static const int64_t capacity[] = {1, 2, 3, 7, 10, 40, 41, STREAM - 1, STREAM, STREAM + 5};
     static const uint64_t distinct[] = {1, 2, 5, 1000000};
     uint64_t key = bmf_rng_key(7, BMF_STREAM_TEST);
     for (size_t c = 0; c < sizeof capacity / sizeof *capacity; c++)
@@ -103,6 +103,47 @@ static void test_not_a_number_ranks_last(void **state)
     bmf_topn_clear(&top);
 }
 
+#define SCORES 1500
+
+/* All at once, in pieces of any length, equals one by one; what is no number is passed over. */
+static void test_pieces_equal_one_by_one(void **state)
+{
+    (void)state;
+    static const int64_t capacity[] = {1, 3, 14, 40, 41, 100, SCORES};
+    static const int64_t piece[] = {1, 15, 64, 512, 513, SCORES};
+    static float score[SCORES];
+    uint64_t key = bmf_rng_key(8, BMF_STREAM_TEST);
+    for (size_t c = 0; c < sizeof capacity / sizeof *capacity; c++)
+        for (size_t p = 0; p < 3 * sizeof piece / sizeof *piece; p++) {
+            bmf_error err = BMF_ERROR_INIT;
+            bmf_topn all, each;
+            assert_ok(bmf_topn_create(&all, capacity[c], &err), err);
+            assert_ok(bmf_topn_create(&each, capacity[c], &err), err);
+            for (int32_t i = 0; i < SCORES; i++) {
+                score[i] = (float)bmf_rng_below(key + p % 3, (uint64_t)i, p % 3 == 0 ? 7 : 100000) - 3;
+                if (p % 3 == 1) /* the best come last */
+                    score[i] += 1e3f * (float)i;
+                if (i % 97 == 5)
+                    score[i] = i % 2 ? NAN : -INFINITY;
+                if (!isnan(score[i]))
+                    bmf_topn_offer(&each, (double)score[i], i);
+            }
+            for (int64_t i = 0, count; i < SCORES; i += count) {
+                count = SCORES - i < piece[p / 3] ? SCORES - i : piece[p / 3];
+                bmf_topn_offer_all(&all, score + i, count, (int32_t)i);
+            }
+            bmf_topn_sort(&all);
+            bmf_topn_sort(&each);
+            assert_int_equal(all.count, each.count);
+            for (int64_t j = 0; j < all.count; j++) {
+                assert_int_equal(all.entry[j].index, each.entry[j].index);
+                assert_true(all.entry[j].score == each.entry[j].score);
+            }
+            bmf_topn_clear(&all);
+            bmf_topn_clear(&each);
+        }
+}
+
 static void test_refuses_no_room(void **state)
 {
     (void)state;
@@ -118,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_equals_sort),
         cmocka_unit_test(test_ties_prefer_small_index),
         cmocka_unit_test(test_not_a_number_ranks_last),
+        cmocka_unit_test(test_pieces_equal_one_by_one),
         cmocka_unit_test(test_refuses_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) ? 1 : 0;
