@@ -5,17 +5,9 @@
 #include "base/memory.h"
 
 #define SHORT 40 /* entries of lists that are kept in order */
-#define GROUP 64 /* scores looked at together, */
-#define PART 16  /* and those of a group that may have one to keep */
-#define PARTS 64 /* most whose best are looked at before the first offer */
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline)) /* into each clone */
-
-#ifdef BMF_HAVE_TARGET_CLONES
-#define SCAN_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define SCAN_CLONES
-#endif
+#define GROUP 32 /* scores looked at together */
+#define PART 16  /* scores whose best is looked at before the first offer, */
+#define PARTS 64 /* and how many of those at most */
 
 int bmf_topn_create(bmf_topn *top, int64_t capacity, bmf_error *err)
 {
@@ -102,30 +94,36 @@ void bmf_topn_keep(bmf_topn *top, double score, int32_t index)
         sift_up(top->entry, top->count - 1, offered);
 }
 
-/* Whether one of the scores is at least the bound, without a branch: vectors of whatever width the clone has. */
-ALWAYS_INLINE bool any_reaches(const float *score, int count, float bound)
+/* Whether one of the scores is at least the bound, without a branch, so that it may run in vectors. Wider ones than
+ * all processors have would gain nothing: what follows a hit costs more. */
+static inline bool any_reaches(const float *score, float bound)
 {
     int reached = 0;
-    for (int j = 0; j < count; j++)
+    for (int j = 0; j < GROUP; j++)
         reached |= score[j] >= bound;
     return reached;
 }
 
 /* What an entry must reach: the worst of a full list, before that the floor. */
-ALWAYS_INLINE float bound_of(const bmf_topn *top, float floor)
+static inline float bound_of(const bmf_topn *top, float floor)
 {
     return top->count < top->capacity ? floor : (float)top->entry[0].score;
 }
 
-ALWAYS_INLINE void offer_each(bmf_topn *top, const float *score, int64_t count, int32_t first, float floor)
+/* Returns the bound as it is then. */
+static inline float offer_each(bmf_topn *top, const float *score, int64_t count, int32_t first, float floor,
+                               float bound)
 {
     for (int64_t j = 0; j < count; j++)
-        if (score[j] >= bound_of(top, floor))
+        if (score[j] >= bound) {
             bmf_topn_offer(top, (double)score[j], first + (int32_t)j);
+            bound = bound_of(top, floor);
+        }
+    return bound;
 }
 
 /* A bound that as many of the scores reach as there is room for: each part's best does, of the parts with the greatest ones. */
-ALWAYS_INLINE float floor_of(const float *score, int64_t count, int64_t room)
+static inline float floor_of(const float *score, int64_t count, int64_t room)
 {
     float best[PARTS] = {0};
     const int64_t parts = count / PART < PARTS ? count / PART : PARTS;
@@ -144,19 +142,15 @@ ALWAYS_INLINE float floor_of(const float *score, int64_t count, int64_t room)
     return filled > 0 ? best[room - 1] : -INFINITY;
 }
 
-SCAN_CLONES
 void bmf_topn_offer_all(bmf_topn *top, const float *score, int64_t count, int32_t first)
 {
     const float floor = top->count == 0 ? floor_of(score, count, top->capacity) : -INFINITY;
+    float bound = bound_of(top, floor);
     int64_t j = 0;
-    for (; j + GROUP <= count; j += GROUP) {
-        if (!any_reaches(score + j, GROUP, bound_of(top, floor)))
-            continue;
-        for (int64_t part = j; part < j + GROUP; part += PART)
-            if (any_reaches(score + part, PART, bound_of(top, floor)))
-                offer_each(top, score + part, PART, first + (int32_t)part, floor);
-    }
-    offer_each(top, score + j, count - j, first + (int32_t)j, floor);
+    for (; j + GROUP <= count; j += GROUP)
+        if (any_reaches(score + j, bound))
+            bound = offer_each(top, score + j, GROUP, first + (int32_t)j, floor, bound);
+    offer_each(top, score + j, count - j, first + (int32_t)j, floor, bound);
 }
 
 /* Turns a list that is in order around. */
