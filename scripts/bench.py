@@ -13,6 +13,7 @@ Parts:
   content  an epoch of concat against one of plain, by the number of features, 6 to an item
   memory   the peak of training against what it must hold
   read     import of text and loading of the data set
+  topn     lists of the best items for all users, against the bare matrix product
   checkpoint  what a checkpoint after every epoch costs, against the epoch and against the bare disk
   large    with --large: ten times the ratings, what an update costs there, and why
 
@@ -32,7 +33,7 @@ import time
 import bench_tables
 from runs import OUT_OF_MEMORY, check, epochs_of, json_of, run, train_command
 
-PARTS = ("sweep", "epoch", "content", "memory", "read", "checkpoint", "large")
+PARTS = ("sweep", "epoch", "content", "memory", "read", "topn", "checkpoint", "large")
 WIDE = 0.10  # a spread above this is reported
 PER_ITEM = 6  # features of an item where the cost of content is measured
 RATIOS = "0.9,0.1,0"
@@ -255,6 +256,18 @@ class Bench:
         return self.tool("bench_read", os.path.join(folder, "ratings.csv"), self.path("read.h5"), "--threads",
                          comma(THREADS))
 
+    def topn(self):
+        self.say("lists")
+        rows = []
+        for content in ("none", "concat"):
+            model = self.path(f"topn-{content}.h5")
+            check(train_command(self.program, self.main_data(), model, 1, 1, ["--content", content, "--factors", LARGE_FACTORS,
+                                                                              "--epochs", 1, "-q"]))
+            rows += self.tool("bench_topn", model, "--threads", comma(THREADS), "--rounds", self.rounds)
+        for row in rows:
+            self.watch(f"topn {row['content']} × {row['threads']} threads", row["spread"])
+        return rows
+
     def checkpoint(self):
         self.say("checkpoints")
         s = self.checkpoint_sizes
@@ -380,7 +393,7 @@ def main():
         for part in options.part:
             bench.result[part] = getattr(bench, part)()
             print(bench_tables.table(part, bench.result), flush=True)
-        if {"sweep", "epoch", "content", "memory"} & set(options.part):
+        if {"sweep", "epoch", "content", "memory", "topn"} & set(options.part):
             bench.result["data"] = bench.kept[bench.main_data()]
     print(bench_tables.warnings(bench.result), flush=True)
     if options.json:

@@ -96,6 +96,16 @@ def read(result):
     return "**Reading**\n\n" + "\n\n".join(parts)
 
 
+def topn(result):
+    rows = result["topn"]
+    head = ["content", "threads", "users/s", "Gflop/s", "sgemm Gflop/s", "to sgemm", "memory MB"]
+    body = [[r["content"], r["threads"], count(r["users_per_second"]), cell(r["gigaflops"], 1), cell(r["sgemm_gigaflops"], 1),
+             cell(r["to_sgemm"]), megabytes(r["memory_bytes"])] for r in rows]
+    return (f"**Lists** of the {rows[0]['top']} best of {rows[0]['items']} items for {rows[0]['users']} users, k "
+            f"{rows[0]['factors']}; *sgemm* is the product P Qᵀ alone by the same BLAS and threads, the flops those of the "
+            f"product in both. Memory is what the call takes beside model and lists.\n\n{table_of(head, body)}")
+
+
 def checkpoint(result):
     rows = result["checkpoint"]
     head = ["ranks", "MB", "epoch ms", "checkpoint ms", "bare disk ms", "checkpoint to epoch", "checkpoint to disk"]
@@ -136,7 +146,7 @@ def pair(values, digits=2):
 
 
 def table(part, result):
-    return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read,
+    return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read, "topn": topn,
             "checkpoint": checkpoint, "large": large}[part](result) + "\n"
 
 

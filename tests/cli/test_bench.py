@@ -24,6 +24,8 @@ CHECKPOINT = {"factors", "ranks", "bytes", "epoch_seconds", "checkpoint_seconds"
 COST = {"threads", "main_nanoseconds", "large_nanoseconds", "ratio", "in_l2_share", "row_nanoseconds",
         "small_page_nanoseconds"}
 ROWS = {"data", "rows", "pages", "bytes", "read_nanoseconds", "update_nanoseconds", "read_gigabytes_per_second"}
+TOPN = {"users", "items", "factors", "top", "threads", "users_per_second", "gigaflops", "sgemm_gigaflops", "to_sgemm",
+        "spread", "memory_bytes"}
 
 
 def bench(*arguments):
@@ -68,6 +70,7 @@ class Bench(CommandTest):
         self.assertEqual([row["features"] for row in found["content"]], [50, 500, 5000])
         self.check_memory(found["memory"])
         self.check_read(found["read"])
+        self.check_topn(found["topn"])
         self.check_rows(found["checkpoint"], CHECKPOINT)
         for word in ("to reference", "to in-cache", "GB/s", "Gflop/s", "merge share", "**Content**", "**Memory**",
                      "**Reading**", "to other 1"):
@@ -88,6 +91,16 @@ class Bench(CommandTest):
             self.assertAlmostEqual(row["gigaflops"] * 1e9 / (speed * row["flops_per_update"]), 1, 5)
             self.assertEqual(row["in_cache_bytes"], 4 * 1000 * row["factors"])
             self.assertLessEqual(row["in_l2_share"], 1)
+
+    def check_topn(self, rows):
+        self.assertEqual([(r["content"], r["threads"]) for r in rows],
+                         [(c, t) for c in ("none", "concat") for t in (1, 2)])
+        self.check_rows(rows, TOPN, may_be_zero={"spread", "memory_bytes"})
+        for row in rows:
+            self.assertAlmostEqual(row["to_sgemm"], row["gigaflops"] / row["sgemm_gigaflops"], 4)
+            flops = 2 * row["items"] * row["factors"] * row["users_per_second"]
+            self.assertAlmostEqual(row["gigaflops"] * 1e9 / flops, 1, 5)
+            self.assertLess(row["memory_bytes"], 300e6)
 
     def check_epochs(self, rows):
         self.assertEqual([(r["ranks"], r["threads"]) for r in rows], [(1, 1), (1, 2), (2, 1)])
@@ -144,7 +157,7 @@ class Bench(CommandTest):
     def test_programs_refuse_wrong_arguments(self):
         data = self.make_dataset()
         for line in (["bench_sweep"], ["bench_sweep", data, "--factors", "8,x"], ["bench_sweep", data, "--rounds", "0"],
-                     ["bench_rows"], ["bench_rows", data, "--factors", "0"], ["with_content", data],
+                     ["bench_rows"], ["bench_rows", data, "--factors", "0"], ["with_content", data], ["bench_topn"], ["bench_topn", data, "--top", "0"],
                      ["with_content", data, "4", "5", self.dir / "o.h5"]):
             with self.subTest(line[0]):
                 done = tool(*line)
