@@ -89,7 +89,7 @@ BLENDMF_API int blendmf_recommend_many(const blendmf_model *model, const int64_t
 
 /* The `top` items most like `item`, which is not among them, by the cosine of their vectors: the items' factors, followed for
  * "concat" by the content row scaled to the same mean square. Items of which nothing is known are in no list; for such an
- * item *found is 0. */
+ * item *found is 0. basis: BLENDMF_FACTORS where both items have ratings, else BLENDMF_CONTENT. */
 BLENDMF_API int blendmf_similar(const blendmf_model *model, int64_t item, int64_t top, blendmf_ranked *out,
                                 int64_t *found, blendmf_error *error);
 
