@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the quality that the README states: means over seeds, with their spread, as Markdown tables.
 
-    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--seeds 5] [--table notebook|merge|speed|all]
+    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--seeds 5] [--table notebook|merge|content|speed|all]
 
 BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small.
 """
@@ -20,14 +20,31 @@ BLENDED = ["--content", "concat", "--factors", "28", "--learning-rate", "0.00808
 MERGE = ["--content", "none", "--factors", "32", "--learning-rate", "0.0097", "--regularization", "0.0416",
          "--bias-regularization", "0.00044", "--init-std", "0.01", "--patience", "12", "--epochs", "100"]
 
+# What content is made of: name, options of import, further options of train.
+DECADE = ["--feature-weighting", "binary", "--title-features", "decade"]
+CONTENTS = [
+    ("genres and tags, tfidf", [], []),
+    ("with year", ["--title-features", "year"], []),
+    ("with decade", ["--title-features", "decade"], []),
+    ("with year and decade", ["--title-features", "year,decade"], []),
+    ("with words of titles", ["--title-features", "words"], []),
+    ("tags as phrases", ["--tag-features", "phrases"], []),
+    ("genres and tags, binary", ["--feature-weighting", "binary"], []),
+    ("binary, with year", ["--feature-weighting", "binary", "--title-features", "year"], []),
+    ("binary, with decade", DECADE, []),
+    *((f"tfidf, reduced to {d}", [], ["--content-svd", d]) for d in (8, 16, 32, 64)),
+    *((f"binary, with decade, reduced to {d}", DECADE, ["--content-svd", d]) for d in (16, 32, 64)),
+]
+
+
 class Bench:
     """One data set, trained and evaluated many times in a temporary directory."""
 
-    def __init__(self, program, source, directory):
+    def __init__(self, program, source, directory, features=()):
         self.program, self.directory = program, directory
         self.data = os.path.join(directory, "data.h5")
         check([program, "import", "--ratings", f"{source}/ratings.csv", "--items", f"{source}/movies.csv",
-               "--tags", f"{source}/tags.csv", "-o", self.data])
+               "--tags", f"{source}/tags.csv", *features, "-o", self.data])
 
     def once(self, options, ranks, threads, seed):
         """Trains and evaluates; returns the figures of the run, or None if it diverged."""
@@ -91,7 +108,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("source")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--table", choices=("notebook", "merge", "speed", "all"), default="all")
+    parser.add_argument("--table", choices=("notebook", "merge", "content", "speed", "all"), default="all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(os.path.abspath(options.program), options.source, directory)
@@ -108,6 +125,10 @@ def main():
                 bench.row(rule, MERGE + ["--merge", rule], 16, 1, options.seeds)
         if options.table in ("speed", "all"):
             bench.speed()
+        if options.table in ("content", "all"):
+            head("What content is made of")
+            for name, features, more in CONTENTS:
+                Bench(bench.program, options.source, directory, features).row(name, BLENDED + more, 1, 1, options.seeds)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ static const bmf_positional positionals[] = {{.name = NULL}};
 
 static const bmf_option options[] = {
     BMF_TEXT("output", "DATA.h5", settings, output, "write a data set", .letter = 'o'),
-    BMF_TEXT("csv", "DIR", settings, csv,
-             "write ratings.csv, movies.csv and tags.csv in MovieLens form into this directory instead"),
+    BMF_TEXT(
+        "csv", "DIR", settings, csv,
+        "write ratings.csv, movies.csv and tags.csv in MovieLens form into this directory instead, and users.csv with "
+        "--user-features"),
     BMF_INT("users", "M", settings, synth.users, 1, INT64_C(1) << 40, "number of users", .required = true),
     BMF_INT("items", "N", settings, synth.items, 1, INT32_MAX, "number of items", .required = true),
     BMF_INT("ratings", "R", settings, synth.ratings, 1, INT64_MAX,
@@ -28,6 +30,8 @@ static const bmf_option options[] = {
     BMF_INT("factors", "K", settings, synth.factors, 1, BMF_SYNTH_MAX_FACTORS, "rank of the planted truth"),
     BMF_INT("features", "F", settings, synth.features, 0, BMF_SYNTH_MAX_FEATURES,
             "genres and tags that the items carry; 0: no content"),
+    BMF_INT("user-features", "G", settings, synth.user_features, 0, BMF_SYNTH_MAX_FEATURES,
+            "groups that users belong to and that their tastes follow, at most as many as users; 0: none"),
     BMF_FLOAT("noise", "SD", settings, synth.noise, 0, 5, "standard deviation, in stars, of what no model can explain"),
     BMF_RATIOS("split-ratios", "T,V,S", settings, synth.split_ratio,
                "with -o: shares of train, val and test, in time; they add up to 1"),
@@ -64,24 +68,29 @@ static json_t *csv_json(const settings *s)
     bmf_json_int(&json, "items", s->synth.items);
     bmf_json_int(&json, "ratings", s->synth.ratings);
     bmf_json_int(&json, "features", s->synth.features);
+    bmf_json_int(&json, "user_features", s->synth.user_features);
     bmf_json_int(&json, "seed", (int64_t)s->synth.seed);
     return bmf_json_done(&json);
 }
 
-/* The directory, which may have to be made, and the three files in it. */
+/* The directory, which may have to be made, and the files in it. */
 static int check_csv_paths(const settings *s, bmf_error *err)
 {
-    char ratings[PATH_MAX], movies[PATH_MAX], tags[PATH_MAX];
+    char ratings[PATH_MAX], movies[PATH_MAX], tags[PATH_MAX], users[PATH_MAX];
     const struct {
         const char *name;
         char *path;
-    } files[] = {{"ratings.csv", ratings}, {"movies.csv", movies}, {"tags.csv", tags}};
+    } files[] = {{"ratings.csv", ratings}, {"movies.csv", movies}, {"tags.csv", tags}, {"users.csv", users}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (snprintf(files[i].path, PATH_MAX, "%s/%s", s->csv, files[i].name) >= PATH_MAX)
             return bmf_fail(err, BMF_ERR_IO, "cannot write into %s: %s", s->csv, strerror(ENAMETOOLONG));
     const bmf_path_use use[] = {
-        {"--csv", s->csv, BMF_PATH_MADE}, {"--csv", ratings, BMF_PATH_MADE},           {"--csv", movies, BMF_PATH_MADE},
-        {"--csv", tags, BMF_PATH_MADE},   {"--json", s->common.json, BMF_PATH_STREAM},
+        {"--csv", s->csv, BMF_PATH_MADE},
+        {"--csv", ratings, BMF_PATH_MADE},
+        {"--csv", movies, BMF_PATH_MADE},
+        {"--csv", tags, BMF_PATH_MADE},
+        {"--csv", s->synth.user_features > 0 ? users : NULL, BMF_PATH_MADE},
+        {"--json", s->common.json, BMF_PATH_STREAM},
     };
     return bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
 }
@@ -95,8 +104,9 @@ static int write_csv(const settings *s, bmf_output *output, bmf_error *err)
         return status;
     bmf_output_print(output,
                      "%" PRId64 " ratings of %" PRId64 " users and %" PRId64 " items written to %s/ratings.csv, "
-                     "movies.csv, tags.csv\n",
-                     s->synth.ratings, s->synth.users, s->synth.items, s->csv);
+                     "movies.csv, tags.csv%s\n",
+                     s->synth.ratings, s->synth.users, s->synth.items, s->csv,
+                     s->synth.user_features > 0 ? ", users.csv" : "");
     return bmf_json_write(csv_json(s), s->common.json, output, err);
 }
 

@@ -17,9 +17,10 @@
 #define MEAN 3.55
 #define USER_BIAS_SD 0.40
 #define ITEM_BIAS_SD 0.40
-#define POPULAR_SD 0.15   /* popular items are liked a little more */
-#define TASTE_SD 0.55     /* of P_u·Q_i */
-#define CONTENT_SHARE 0.6 /* of the variance of an item's factors and bias that its features explain */
+#define POPULAR_SD 0.15 /* popular items are liked a little more */
+#define TASTE_SD 0.55   /* of P_u·Q_i */
+#define CONTENT_SHARE                                                                                                  \
+    0.6 /* of the variance of an item's factors and bias that its features explain, and a user's groups */
 
 #define ZIPF_EXPONENT 0.9
 #define ACTIVITY_SD 1.1 /* of the logarithm of a user's ratings */
@@ -66,6 +67,9 @@ int bmf_synth_check(const bmf_synth_options *o, bmf_error *err)
         status = check_range("--factors", o->factors, 1, BMF_SYNTH_MAX_FACTORS, err);
     if (status == BMF_OK)
         status = check_range("--features", o->features, 0, BMF_SYNTH_MAX_FEATURES, err);
+    if (status == BMF_OK)
+        status = check_range("--user-features", o->user_features, 0,
+                             o->users < BMF_SYNTH_MAX_FEATURES ? o->users : BMF_SYNTH_MAX_FEATURES, err);
     if (status == BMF_OK && !(o->noise >= 0 && o->noise <= 5))
         status = bmf_fail(err, BMF_ERR_USAGE, "--noise %g: must be 0 to 5 stars", o->noise);
     if (status == BMF_OK)
@@ -196,10 +200,41 @@ static int plan_items(bmf_synth_plan *plan, bmf_error *err)
     return status;
 }
 
+static int plan_groups(bmf_synth_plan *plan, bmf_error *err)
+{
+    int64_t k = plan->options.factors, groups = plan->options.user_features;
+    plan->of_group = bmf_alloc(groups * (k + 1), sizeof *plan->of_group, "factors of the groups", err);
+    for (int64_t g = 0; plan->of_group && g < groups; g++)
+        bmf_rng_normal(bmf_synth_key(&plan->options, BMF_SYNTH_GROUP, g), 0, 1, plan->of_group + g * (k + 1), k + 1);
+    return plan->of_group ? BMF_OK : BMF_ERR_MEMORY;
+}
+
+/* Component c of what a user's groups give him, scaled to the variance that is theirs; his own has the rest. */
+static double of_groups(const bmf_synth_plan *plan, const int32_t *group, int64_t count, int64_t c)
+{
+    double sum = 0;
+    for (int64_t g = 0; g < count; g++)
+        sum += plan->of_group[group[g] * (plan->options.factors + 1) + c];
+    return sqrt(CONTENT_SHARE / (double)count) * sum;
+}
+
 static double user_bias(const bmf_synth_plan *plan, int64_t user)
 {
-    uint64_t key = bmf_synth_key(&plan->options, BMF_SYNTH_USER, user);
-    return USER_BIAS_SD * bmf_rng_gauss(key, BMF_SYNTH_MAX_FACTORS) - plan->user_bias_mean;
+    int32_t group[BMF_SYNTH_MOST_GROUPS];
+    int64_t count = bmf_synth_user_groups(plan, user, group);
+    double value = bmf_rng_gauss(bmf_synth_key(&plan->options, BMF_SYNTH_USER, user), BMF_SYNTH_MAX_FACTORS);
+    if (count > 0)
+        value = of_groups(plan, group, count, plan->options.factors) + sqrt(1 - CONTENT_SHARE) * value;
+    return USER_BIAS_SD * value - plan->user_bias_mean;
+}
+
+static void fill_user(const bmf_synth_plan *plan, int64_t user, float *factor)
+{
+    int32_t group[BMF_SYNTH_MOST_GROUPS];
+    int64_t k = plan->options.factors, count = bmf_synth_user_groups(plan, user, group);
+    bmf_rng_normal(bmf_synth_key(&plan->options, BMF_SYNTH_USER, user), 0, 1, factor, k);
+    for (int64_t c = 0; count > 0 && c < k; c++)
+        factor[c] = (float)(of_groups(plan, group, count, c) + sqrt(1 - CONTENT_SHARE) * factor[c]);
 }
 
 static void centre_user_bias(bmf_synth_plan *plan)
@@ -225,6 +260,8 @@ int bmf_synth_plan_create(const bmf_synth_options *options, bmf_synth_plan *plan
     if (status == BMF_OK)
         status = plan_items(plan, err);
     if (status == BMF_OK)
+        status = plan_groups(plan, err);
+    if (status == BMF_OK)
         centre_user_bias(plan);
     else
         bmf_synth_plan_clear(plan);
@@ -238,6 +275,7 @@ void bmf_synth_plan_clear(bmf_synth_plan *plan)
     bmf_free(plan->alias);
     bmf_free(plan->factor);
     bmf_free(plan->item_bias);
+    bmf_free(plan->of_group);
     *plan = (bmf_synth_plan){0};
 }
 
@@ -320,7 +358,7 @@ static void choose_items(const bmf_synth_plan *plan, int64_t user, bmf_synth_row
 static void rate_items(const bmf_synth_plan *plan, int64_t user, bmf_synth_row *row)
 {
     int64_t k = plan->options.factors;
-    bmf_rng_normal(bmf_synth_key(&plan->options, BMF_SYNTH_USER, user), 0, 1, row->user, k);
+    fill_user(plan, user, row->user);
     bmf_rng_normal(bmf_synth_key(&plan->options, BMF_SYNTH_NOISE, user), 0, plan->options.noise, row->noise,
                    row->count);
     double base = MEAN + user_bias(plan, user);
@@ -437,6 +475,28 @@ static int fill_content(const bmf_synth_plan *plan, bmf_dataset *out, bmf_error 
     return status;
 }
 
+static int fill_user_content(const bmf_synth_plan *plan, bmf_dataset *out, bmf_error *err)
+{
+    bmf_terms terms = {0};
+    int status = BMF_OK;
+    for (int64_t u = 0; u < plan->options.users && status == BMF_OK; u++) {
+        int32_t group[BMF_SYNTH_MOST_GROUPS];
+        int64_t count = bmf_synth_user_groups(plan, u, group);
+        for (int64_t g = 0; g < count && status == BMF_OK; g++) {
+            char name[BMF_SYNTH_WORD];
+            status = bmf_terms_add(&terms, "group", name, bmf_synth_group_name(group[g], name), err);
+        }
+        if (status == BMF_OK)
+            status = bmf_terms_end_row(&terms, err);
+    }
+    if (status == BMF_OK && plan->options.user_features > 0) {
+        bmf_content_source source = {.rows = plan->options.users, .always = &terms};
+        status = bmf_content_build(&source, &out->user_content, err);
+    }
+    bmf_terms_clear(&terms);
+    return status;
+}
+
 /* A data set numbers its users with 32 bits; text does not care. */
 static int check_dataset(const bmf_synth_options *options, bmf_error *err)
 {
@@ -470,6 +530,8 @@ int bmf_synth(const bmf_synth_options *options, bmf_dataset *out, bmf_error *err
         status = number_ids(&out->items, options->items, err);
     if (status == BMF_OK)
         status = fill_content(&plan, out, err);
+    if (status == BMF_OK)
+        status = fill_user_content(&plan, out, err);
     if (status == BMF_OK)
         status = create_splits(&plan, out, err);
     if (status == BMF_OK)

@@ -52,6 +52,26 @@ int64_t bmf_synth_item_features(const bmf_synth_plan *plan, int64_t item, int32_
     return count;
 }
 
+/* Group number g is surely one of user g's; up to three others fall on everybody. */
+int64_t bmf_synth_user_groups(const bmf_synth_plan *plan, int64_t user, int32_t group[BMF_SYNTH_MOST_GROUPS])
+{
+    int64_t groups = plan->options.user_features, count = 0;
+    if (groups == 0)
+        return 0;
+    uint64_t key = bmf_synth_key(&plan->options, BMF_SYNTH_USER_GROUPS, user);
+    if (user < groups)
+        group[count++] = (int32_t)user;
+    int64_t draws = 1 + (int64_t)bmf_rng_below(key, 0, BMF_SYNTH_MOST_GROUPS - 1);
+    for (int64_t d = 1; d <= draws; d++)
+        count = add_feature(group, count, (int64_t)bmf_rng_below(key, (uint64_t)d, (uint64_t)groups));
+    return count;
+}
+
+int bmf_synth_group_name(int32_t group, char *name)
+{
+    return snprintf(name, BMF_SYNTH_WORD, "g%" PRId32, group + 1);
+}
+
 void bmf_synth_title(const bmf_synth_plan *plan, int64_t item, char title[BMF_SYNTH_TITLE])
 {
     double age = bmf_rng_uniform(bmf_synth_key(&plan->options, BMF_SYNTH_YEAR, item), 0);
@@ -105,7 +125,7 @@ int bmf_synth_texts(const bmf_synth_plan *plan, bmf_strings *titles, bmf_strings
 
 /* Files that appear under their names only when all are complete */
 
-#define FILES 3
+#define FILES 4 /* the last one if users have groups */
 #define BUFFER ((int64_t)1 << 18)
 #define LINE_ROOM 256 /* no line is longer, but for the genres of an item, which are put word by word */
 
@@ -194,9 +214,9 @@ static int finish(out_file *f, bmf_error *err)
     return BMF_OK;
 }
 
-static int rename_all(out_file file[FILES], const char *directory, bmf_error *err)
+static int rename_all(out_file *file, int files, const char *directory, bmf_error *err)
 {
-    for (int i = 0; i < FILES; i++) {
+    for (int i = 0; i < files; i++) {
         if (rename(file[i].beside, file[i].path) != 0)
             return bmf_fail(err, BMF_ERR_IO, "%s: cannot be renamed to %s: %s", file[i].beside, file[i].path,
                             strerror(errno));
@@ -222,7 +242,7 @@ static void discard(out_file *f)
     bmf_free(f->buffer);
 }
 
-/* The three tables, as MovieLens writes them */
+/* The tables, as MovieLens writes them */
 
 static int write_ratings(const bmf_synth_plan *plan, out_file *f, bmf_error *err)
 {
@@ -292,22 +312,40 @@ static int write_catalogue(const bmf_synth_plan *plan, out_file *movies, out_fil
     return BMF_OK;
 }
 
+static void write_users(const bmf_synth_plan *plan, out_file *f)
+{
+    put_text(f, "userId,group\n");
+    for (int64_t u = 0; u < plan->options.users && !f->write_error; u++) {
+        int32_t group[BMF_SYNTH_MOST_GROUPS];
+        int64_t count = bmf_synth_user_groups(plan, u, group);
+        put_number(f, u + 1, ',');
+        for (int64_t g = 0; g < count; g++) {
+            char name[BMF_SYNTH_WORD];
+            put_text(f, g ? "|" : "");
+            put_bytes(f, name, (size_t)bmf_synth_group_name(group[g], name));
+        }
+        put_text(f, "\n");
+    }
+}
+
 static int write_all(const bmf_synth_plan *plan, const char *directory, bmf_error *err)
 {
-    static const char *const name[FILES] = {"ratings.csv", "movies.csv", "tags.csv"};
-    out_file file[FILES] = {{.fd = -1}, {.fd = -1}, {.fd = -1}};
-    int status = BMF_OK;
-    for (int i = 0; status == BMF_OK && i < FILES; i++)
+    static const char *const name[FILES] = {"ratings.csv", "movies.csv", "tags.csv", "users.csv"};
+    out_file file[FILES] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+    int status = BMF_OK, files = plan->options.user_features > 0 ? FILES : FILES - 1;
+    for (int i = 0; status == BMF_OK && i < files; i++)
         status = open_beside(directory, name[i], &file[i], err);
     if (status == BMF_OK)
         status = write_ratings(plan, &file[0], err);
     if (status == BMF_OK)
         status = write_catalogue(plan, &file[1], &file[2], err);
-    for (int i = 0; status == BMF_OK && i < FILES; i++)
+    if (status == BMF_OK && files == FILES)
+        write_users(plan, &file[3]);
+    for (int i = 0; status == BMF_OK && i < files; i++)
         status = finish(&file[i], err);
     if (status == BMF_OK)
-        status = rename_all(file, directory, err);
-    for (int i = 0; i < FILES; i++)
+        status = rename_all(file, files, directory, err);
+    for (int i = 0; i < files; i++)
         discard(&file[i]);
     return status;
 }

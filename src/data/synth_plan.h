@@ -26,7 +26,9 @@ typedef enum bmf_synth_purpose {
     BMF_SYNTH_NOISE,
     BMF_SYNTH_TIME,
     BMF_SYNTH_YEAR,
-    BMF_SYNTH_TAG
+    BMF_SYNTH_TAG,
+    BMF_SYNTH_GROUP,
+    BMF_SYNTH_USER_GROUPS
 } bmf_synth_purpose;
 
 /* Memory: O(m + n k). */
@@ -40,6 +42,7 @@ typedef struct bmf_synth_plan {
     bmf_alias_cell *alias;     /* (n) to draw from popularity */
     float *factor;             /* (n × k) */
     float *item_bias;          /* (n) */
+    float *of_group;           /* (user features × (k + 1)) what users of a group share, the bias last */
     double user_bias_mean;     /* over ratings, taken off */
 } bmf_synth_plan;
 
@@ -73,6 +76,13 @@ void bmf_synth_row_fill(const bmf_synth_plan *plan, int64_t user, bmf_synth_row 
 #define BMF_SYNTH_ITEM_GENRES 3 /* at most, where there are at least as many items as features */
 #define BMF_SYNTH_ITEM_TAGS 5
 int64_t bmf_synth_item_features(const bmf_synth_plan *plan, int64_t item, int32_t *feature);
+
+/* The groups of a user, distinct; returns their number, 0 if there are none at all. Every group has a user. */
+#define BMF_SYNTH_MOST_GROUPS 4
+int64_t bmf_synth_user_groups(const bmf_synth_plan *plan, int64_t user, int32_t group[BMF_SYNTH_MOST_GROUPS]);
+
+/* "g12" for group 11; returns its length. */
+int bmf_synth_group_name(int32_t group, char *name);
 
 /* "Item 12 (1994)" for item 11. */
 #define BMF_SYNTH_TITLE 48

@@ -8,7 +8,7 @@ OPTIONS = {
     "import": ["ratings", "items", "tags", "users", "output", "format", "split", "split-ratios", "cold-items", "duplicates",
                "max-features", "feature-weighting", "title-features", "tag-features", "item-columns", "user-columns",
                "max-bad-lines", "seed", "threads", "json", "quiet", "help"],
-    "synth": ["output", "csv", "users", "items", "ratings", "factors", "features", "noise", "split-ratios", "seed", "json",
+    "synth": ["output", "csv", "users", "items", "ratings", "factors", "features", "user-features", "noise", "split-ratios", "seed", "json",
               "quiet", "help"],
     "train": ["output", "content", "content-updates", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
               "bias-regularization", "user-regularization", "item-regularization", "user-bias-regularization",

@@ -354,6 +354,49 @@ static void content_carries_signal(void **state)
     bmf_synth_plan_clear(&plan);
 }
 
+/* Users of the same groups have like factors; users of none in common do not. */
+static void groups_carry_signal(void **state)
+{
+    (void)state;
+    bmf_synth_options o = options_of(400, 50, 800);
+    o.user_features = 12;
+    bmf_synth_plan plan;
+    bmf_synth_row row;
+    assert_ok(bmf_synth_plan_create(&o, &plan, &err), err);
+    assert_ok(bmf_synth_row_create(&plan, &row, &err), err);
+    const int64_t k = o.factors;
+    float *factor = calloc((size_t)(o.users * k), sizeof *factor);
+    double like[2] = {0};
+    int64_t pairs[2] = {0}, members[12] = {0};
+    for (int64_t u = 0; u < o.users; u++) {
+        int32_t a[BMF_SYNTH_MOST_GROUPS], b[BMF_SYNTH_MOST_GROUPS];
+        bmf_synth_row_fill(&plan, u, &row);
+        memcpy(factor + u * k, row.user, (size_t)k * sizeof *factor);
+        int64_t na = bmf_synth_user_groups(&plan, u, a);
+        assert_true(na >= 1 && na <= BMF_SYNTH_MOST_GROUPS);
+        for (int64_t x = 0; x < na; x++)
+            members[a[x]]++;
+        for (int64_t v = 0; v < u; v++) {
+            int64_t nb = bmf_synth_user_groups(&plan, v, b), shared = 0;
+            for (int64_t x = 0; x < na; x++)
+                for (int64_t y = 0; y < nb; y++)
+                    shared += a[x] == b[y];
+            if (shared == 0 || (shared == na && shared == nb)) {
+                like[shared > 0] += cosine(factor + u * k, factor + v * k, k);
+                pairs[shared > 0]++;
+            }
+        }
+    }
+    for (int g = 0; g < 12; g++)
+        assert_true(members[g] > 0);
+    assert_true(pairs[0] > 1000 && pairs[1] > 30);
+    assert_close(like[0] / (double)pairs[0], 0, 0.05);
+    assert_close(like[1] / (double)pairs[1], 0.6, 0.1);
+    free(factor);
+    bmf_synth_row_clear(&row);
+    bmf_synth_plan_clear(&plan);
+}
+
 static void shares_are_exact_and_within_room(void **state)
 {
     (void)state;
@@ -407,6 +450,8 @@ static void options_out_of_range_are_named(void **state)
     refuse(o, "--factors 0: must be 1 to 1024");
     o = good, o.features = -1;
     refuse(o, "--features -1: must be 0 to 200000");
+    o = good, o.user_features = 11;
+    refuse(o, "--user-features 11: must be 0 to 10");
     o = good, o.noise = -0.5;
     refuse(o, "--noise -0.5: must be 0 to 5 stars");
     o = good, o.noise = (double)NAN;
@@ -444,6 +489,7 @@ int main(void)
         cmocka_unit_test(every_feature_is_a_column),
         cmocka_unit_test(words_are_distinct_and_no_stop_words),
         cmocka_unit_test(content_carries_signal),
+        cmocka_unit_test(groups_carry_signal),
         cmocka_unit_test(shares_are_exact_and_within_room),
         cmocka_unit_test(options_out_of_range_are_named),
         cmocka_unit_test(more_users_than_a_data_set_holds_are_refused),

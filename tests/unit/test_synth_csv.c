@@ -17,7 +17,7 @@
 static bmf_error err;
 static char home[64]; /* a directory of this run */
 
-static const char *const table[] = {"ratings.csv", "movies.csv", "tags.csv"};
+static const char *const table[] = {"ratings.csv", "movies.csv", "tags.csv", "users.csv"};
 
 static char *in_home(const char *name)
 {
@@ -50,7 +50,7 @@ static int files_in(const char *directory)
 static void remove_directory(const char *directory)
 {
     char path[512];
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < 4; t++) {
         (void)snprintf(path, sizeof path, "%s/%s", directory, table[t]);
         (void)remove(path);
     }
@@ -80,13 +80,14 @@ static char *read_whole(const char *directory, const char *name)
 
 static void import_directory(const char *directory, const bmf_synth_options *o, bmf_dataset *out)
 {
-    char path[3][512];
-    for (int t = 0; t < 3; t++)
+    char path[4][512];
+    for (int t = 0; t < 4; t++)
         (void)snprintf(path[t], sizeof path[t], "%s/%s", directory, table[t]);
     bmf_import_options import = bmf_import_defaults();
     import.ratings_path = path[0];
     import.items_path = path[1];
     import.tags_path = path[2];
+    import.users_path = o->user_features > 0 ? path[3] : NULL;
     import.max_features = 1 << 30;
     memcpy(import.split_ratio, o->split_ratio, sizeof import.split_ratio);
     assert_ok(bmf_import(&import, out, &err), err);
@@ -126,12 +127,15 @@ static void expect_same_dataset(const bmf_dataset *a, const bmf_dataset *b)
     expect_same_strings(&a->content.feature, &b->content.feature);
     if (a->content.feature.count)
         assert_memory_equal(a->content.idf, b->content.idf, (size_t)a->content.feature.count * sizeof(double));
+    expect_same_strings(&a->user_content.feature, &b->user_content.feature);
+    if (a->user_content.feature.count)
+        expect_same_csr(&a->user_content.matrix, &b->user_content.matrix);
 }
 
 static void csv_imports_to_the_same_data_set(void **state)
 {
     (void)state;
-    const int64_t size[][4] = {{2, 2, 3, 3}, {30, 40, 900, 0}, {300, 500, 20000, 150}, {50, 7, 333, 12}};
+    const int64_t size[][5] = {{2, 2, 3, 3, 0}, {30, 40, 900, 0, 12}, {300, 500, 20000, 150, 300}, {50, 7, 333, 12, 1}};
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
         bmf_synth_options o = bmf_synth_defaults();
         bmf_dataset made, imported;
@@ -139,13 +143,15 @@ static void csv_imports_to_the_same_data_set(void **state)
         o.items = size[i][1];
         o.ratings = size[i][2];
         o.features = size[i][3];
+        o.user_features = size[i][4];
         o.seed = i;
         const char *directory = in_home("csv");
         assert_ok(bmf_synth_write_csv(&o, directory, &err), err);
-        assert_int_equal(files_in(directory), 3);
+        assert_int_equal(files_in(directory), o.user_features > 0 ? 4 : 3);
         import_directory(directory, &o, &imported);
         assert_ok(bmf_synth(&o, &made, &err), err);
         expect_same_dataset(&made, &imported);
+        assert_int_equal(made.user_content.feature.count, o.user_features);
         bmf_dataset_clear(&made);
         bmf_dataset_clear(&imported);
         remove_directory(directory);
