@@ -63,3 +63,35 @@ int bmf_item_content(const bmf_import_options *options, const bmf_catalogue *cat
     bmf_terms_clear(&always);
     return status;
 }
+
+/* Equal weights are an idf of 1 everywhere. */
+static bmf_weighting weighting_of(const double *idf, int64_t features)
+{
+    for (int64_t f = 0; f < features; f++)
+        if (idf[f] != 1)
+            return BMF_WEIGHTING_TFIDF;
+    return BMF_WEIGHTING_BINARY;
+}
+
+int bmf_item_content_apply(const bmf_catalogue *catalogue, const bmf_strings *feature, const double *idf, bmf_csr *out,
+                           bmf_error *err)
+{
+    const bmf_title_features features = {.year = true, .decade = true, .words = true};
+    bmf_strings names = {0};
+    bmf_terms terms = {0};
+    *out = (bmf_csr){0};
+    int status = add_terms(catalogue, &features, &terms, err);
+    if (status == BMF_OK)
+        status = names_of(catalogue, &names, err);
+    if (status == BMF_OK) {
+        bmf_content_source source = {.rows = catalogue->items.count,
+                                     .documents = &catalogue->genres,
+                                     .titles = &names,
+                                     .always = &terms,
+                                     .weighting = weighting_of(idf, feature->count)};
+        status = bmf_content_apply(&source, feature, idf, out, err);
+    }
+    bmf_strings_clear(&names);
+    bmf_terms_clear(&terms);
+    return status;
+}

@@ -11,4 +11,9 @@
 int bmf_item_content(const bmf_import_options *options, const bmf_catalogue *catalogue, const bmf_tags_source *tags,
                      bmf_content *out, int64_t *unknown_tags, bmf_error *err);
 
+/* Rows of a catalogue over the features of a content that was built before (names ascending, and idf): words of genres and
+ * titles, years and decades, whichever of them are features. Tags and columns are not looked at. Local. */
+int bmf_item_content_apply(const bmf_catalogue *catalogue, const bmf_strings *feature, const double *idf, bmf_csr *out,
+                           bmf_error *err);
+
 #endif

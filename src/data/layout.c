@@ -22,6 +22,7 @@ static const char *const column_names[BMF_COLUMNS][MOST_NAMES] = {
 /* Columns of a table by position, where a file has no header, and those that a header must name. */
 typedef struct table_rule {
     const char *name;
+    bool bare;        /* needs no header, in csv neither */
     int fewest, most; /* fields without a header */
     bmf_column position[4];
     int required;
@@ -30,19 +31,37 @@ typedef struct table_rule {
 
 static const table_rule rules[] = {
     [BMF_TABLE_RATINGS] = {"ratings",
+                           false,
                            3,
                            4,
                            {BMF_COLUMN_USER, BMF_COLUMN_ITEM, BMF_COLUMN_RATING, BMF_COLUMN_TIMESTAMP},
                            3,
                            {BMF_COLUMN_USER, BMF_COLUMN_ITEM, BMF_COLUMN_RATING}},
-    [BMF_TABLE_ITEMS] = {"items", 2, 3, {BMF_COLUMN_ITEM, BMF_COLUMN_TITLE, BMF_COLUMN_GENRES}, 1, {BMF_COLUMN_ITEM}},
+    [BMF_TABLE_ITEMS] =
+        {"items", false, 2, 3, {BMF_COLUMN_ITEM, BMF_COLUMN_TITLE, BMF_COLUMN_GENRES}, 1, {BMF_COLUMN_ITEM}},
     [BMF_TABLE_TAGS] = {"tags",
+                        false,
                         3,
                         4,
                         {BMF_COLUMN_USER, BMF_COLUMN_ITEM, BMF_COLUMN_TAG, BMF_COLUMN_TIMESTAMP},
                         2,
                         {BMF_COLUMN_ITEM, BMF_COLUMN_TAG}},
-    [BMF_TABLE_USERS] = {"users", 1, 1, {BMF_COLUMN_USER}, 1, {BMF_COLUMN_USER}},
+    [BMF_TABLE_USERS] = {"users", false, 1, 1, {BMF_COLUMN_USER}, 1, {BMF_COLUMN_USER}},
+    [BMF_TABLE_PAIRS] = {"pairs",
+                         true,
+                         2,
+                         4,
+                         {BMF_COLUMN_USER, BMF_COLUMN_ITEM, BMF_COLUMN_RATING, BMF_COLUMN_TIMESTAMP},
+                         2,
+                         {BMF_COLUMN_USER, BMF_COLUMN_ITEM}},
+    [BMF_TABLE_AUDIENCE] = {"users", true, 1, 1, {BMF_COLUMN_USER}, 1, {BMF_COLUMN_USER}},
+    [BMF_TABLE_OWN_RATINGS] = {"a user's ratings",
+                               true,
+                               2,
+                               3,
+                               {BMF_COLUMN_ITEM, BMF_COLUMN_RATING, BMF_COLUMN_TIMESTAMP},
+                               2,
+                               {BMF_COLUMN_ITEM, BMF_COLUMN_RATING}},
 };
 
 static const char *const bar_users[USER_FIELDS] = {"user", "age", "gender", "occupation", "zip"};
@@ -120,9 +139,15 @@ static int fail_missing(const table_rule *rule, bmf_column missing, const bmf_re
 
 static int layout_by_position(const table_rule *rule, const bmf_record *record, bmf_layout *out, bmf_error *err)
 {
-    if (record->count < rule->fewest || record->count > rule->most)
-        return bmf_fail(err, BMF_ERR_INPUT, "a file of %s in %s form has %d or %d fields a line, this one has %d",
-                        rule->name, bmf_dialect_name(out->dialect), rule->fewest, rule->most, record->count);
+    if (record->count < rule->fewest || record->count > rule->most) {
+        const char *dialect = bmf_dialect_name(out->dialect);
+        if (rule->fewest == rule->most)
+            return bmf_fail(err, BMF_ERR_INPUT, "a file of %s in %s form has %d field%s a line, this one has %d",
+                            rule->name, dialect, rule->most, rule->most == 1 ? "" : "s", record->count);
+        return bmf_fail(err, BMF_ERR_INPUT, "a file of %s in %s form has %d %s %d fields a line, this one has %d",
+                        rule->name, dialect, rule->fewest, rule->most - rule->fewest == 1 ? "or" : "to", rule->most,
+                        record->count);
+    }
     for (int f = 0; f < record->count; f++)
         out->at[rule->position[f]] = f;
     return BMF_OK;
@@ -158,6 +183,14 @@ static int layout_of_users(const bmf_record *record, bmf_layout *out, bmf_error 
     return BMF_OK;
 }
 
+static bool names_a_column(const bmf_layout *layout)
+{
+    for (int c = 0; c < BMF_COLUMNS; c++)
+        if (layout->at[c] >= 0)
+            return true;
+    return false;
+}
+
 static int layout_of(const table_rule *rule, const bmf_record *record, bmf_layout *out, bmf_error *err)
 {
     bool users = rule == &rules[BMF_TABLE_USERS];
@@ -174,7 +207,8 @@ static int layout_of(const table_rule *rule, const bmf_record *record, bmf_layou
     out->header = missing == BMF_COLUMNS;
     if (out->header)
         return BMF_OK;
-    if (out->dialect == BMF_DIALECT_CSV || users)
+    bool is_header = users || (rule->bare ? names_a_column(out) : out->dialect == BMF_DIALECT_CSV);
+    if (is_header)
         return fail_missing(rule, missing, record, err);
     for (int c = 0; c < BMF_COLUMNS; c++)
         out->at[c] = -1;

@@ -6,7 +6,15 @@
 #include "data/text_file.h"
 #include "data/text_records.h"
 
-typedef enum bmf_table { BMF_TABLE_RATINGS, BMF_TABLE_ITEMS, BMF_TABLE_TAGS, BMF_TABLE_USERS } bmf_table;
+typedef enum bmf_table {
+    BMF_TABLE_RATINGS,
+    BMF_TABLE_ITEMS,
+    BMF_TABLE_TAGS,
+    BMF_TABLE_USERS,
+    BMF_TABLE_PAIRS,      /* of a user and an item, to be predicted */
+    BMF_TABLE_AUDIENCE,   /* of users to recommend to */
+    BMF_TABLE_OWN_RATINGS /* of one user, who is not named */
+} bmf_table;
 
 typedef enum bmf_column {
     BMF_COLUMN_USER,
@@ -35,7 +43,9 @@ bmf_dialect bmf_layout_sniff(const bmf_text_file *file);
  * order and case (userId/user_id/user, movieId/itemId/item_id/item, rating, timestamp, title, genres, tag). dat and
  * tsv: none is needed; ratings are user, item, rating [, timestamp], items are item, title [, genres], tags are user,
  * item, tag [, timestamp]; a tsv header with these names is understood. bar: the u.item and u.user of MovieLens 100K,
- * items and users only. Users have a header that names the user, or are u.user or users.dat, five fields each. BMF_ERR_INPUT for a required column that is missing. Local. */
+ * items and users only. Users have a header that names the user, or are u.user or users.dat, five fields each. Pairs, an
+ * audience and one user's ratings need no header in any dialect: they are user, item [, rating [, timestamp]]; user; item,
+ * rating [, timestamp]. BMF_ERR_INPUT for a required column that is missing. Local. */
 int bmf_layout_read(const bmf_text_file *file, bmf_dialect dialect, bmf_table table, bmf_layout *out, bmf_error *err);
 
 /* BMF_ERR_INPUT, without file and line, if the record has another number of fields than the layout. */

@@ -215,7 +215,7 @@ int64_t bmf_text_count(const char *begin, const char *end, char byte)
 
 int64_t bmf_text_file_line(const bmf_text_file *file, const char *at)
 {
-    return 1 + bmf_text_count(file->text, at, '\n');
+    return 1 + file->lines_before + bmf_text_count(file->text, at, '\n');
 }
 
 void bmf_text_file_release(const bmf_text_file *file, const char *begin, const char *end)

@@ -13,6 +13,7 @@ typedef struct bmf_text_file {
     const char *path; /* borrowed from the caller of open */
     const char *text; /* (size) behind a byte-order mark, if there is one; not NUL-terminated */
     int64_t size;
+    int64_t lines_before;  /* where `text` is a later piece of the file: the lines before it */
     bool has_quote, ascii; /* of the text as it was opened */
     void *map;             /* the mapping, or NULL */
     size_t map_size;

@@ -291,6 +291,18 @@ static int64_t fill_row(const int32_t *token, int64_t tokens, bmf_weighting weig
     return at;
 }
 
+static int fill_rows(const corpus *c, bmf_weighting weighting, const double *idf, int64_t features, int64_t entries,
+                     bmf_csr *matrix, bmf_error *err)
+{
+    int status = bmf_csr_create(matrix, c->rows, features, entries, "content", err);
+    for (int64_t row = 0, at = 0; status == BMF_OK && row < c->rows; row++) {
+        const int32_t *token = c->words.token ? c->words.token + c->start[row] : NULL; /* no text has a word */
+        at = fill_row(token, c->start[row + 1] - c->start[row], weighting, idf, matrix, at);
+        matrix->indptr[row + 1] = at;
+    }
+    return status;
+}
+
 static int fill_content(const corpus *c, bmf_weighting weighting, const int32_t *column, bmf_content *out,
                         bmf_error *err)
 {
@@ -304,12 +316,7 @@ static int fill_content(const corpus *c, bmf_weighting weighting, const int32_t 
     for (int64_t f = 0; f < features; f++)
         out->idf[f] =
             weighting == BMF_WEIGHTING_BINARY ? 1 : log((1.0 + (double)c->rows) / (1.0 + (double)frequency[f])) + 1.0;
-    status = bmf_csr_create(&out->matrix, c->rows, features, entries, "content", err);
-    for (int64_t row = 0, at = 0; status == BMF_OK && row < c->rows; row++) {
-        const int32_t *token = c->words.token ? c->words.token + c->start[row] : NULL; /* no text has a word */
-        at = fill_row(token, c->start[row + 1] - c->start[row], weighting, out->idf, &out->matrix, at);
-        out->matrix.indptr[row + 1] = at;
-    }
+    status = fill_rows(c, weighting, out->idf, features, entries, &out->matrix, err);
 done:
     bmf_free(frequency);
     return status;
@@ -333,6 +340,45 @@ done:
     bmf_words_clear(&c.words);
     if (status != BMF_OK)
         bmf_content_clear(out);
+    return status;
+}
+
+/* column (terms): the feature that each term is, −1 for none. Features ascend. */
+static void find_columns(const bmf_words *words, const bmf_strings *feature, int32_t *column)
+{
+    for (int64_t i = 0; i < words->term.count; i++) {
+        const char *text = bmf_strings_get(&words->term, i);
+        int64_t low = 0, high = feature->count;
+        while (low < high) {
+            const int64_t middle = low + (high - low) / 2;
+            if (strcmp(bmf_strings_get(feature, middle), text) < 0)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        column[i] = low < feature->count && strcmp(bmf_strings_get(feature, low), text) == 0 ? (int32_t)low : -1;
+    }
+}
+
+int bmf_content_apply(const bmf_content_source *source, const bmf_strings *feature, const double *idf, bmf_csr *out,
+                      bmf_error *err)
+{
+    *out = (bmf_csr){0};
+    corpus c = {.rows = source->rows};
+    int64_t *frequency = bmf_alloc_zero(feature->count, sizeof *frequency, "document frequencies", err);
+    int32_t *column = NULL;
+    int status = frequency ? corpus_read(source, &c, err) : BMF_ERR_MEMORY;
+    if (status == BMF_OK && !(column = bmf_alloc(c.words.term.count, sizeof *column, "columns", err)))
+        status = BMF_ERR_MEMORY;
+    if (status == BMF_OK) {
+        find_columns(&c.words, feature, column);
+        int64_t entries = to_columns(&c, column, frequency);
+        status = fill_rows(&c, source->weighting, idf, feature->count, entries, out, err);
+    }
+    bmf_free(frequency);
+    bmf_free(column);
+    bmf_free(c.start);
+    bmf_words_clear(&c.words);
     return status;
 }
 

@@ -38,7 +38,17 @@ typedef struct bmf_content_source {
  * *out is {0} on failure; clear it with bmf_content_clear. Work and memory are linear in the text. Local. */
 int bmf_content_build(const bmf_content_source *source, bmf_content *out, bmf_error *err);
 
-/* The same of documents alone, weighted by tfidf. */
+/* Rows of another source over the features of a content that was built before, with its idf, as TfidfVectorizer.transform
+ * gives them: what is no feature counts for nothing. source->max_features has no part in it. *out is {0} on failure. Local. */
+int bmf_content_apply(const bmf_content_source *source, const bmf_strings *feature, const double *idf, bmf_csr *out,
+                      bmf_error *err);
+
+/* bmf_content_build of documents alone, weighted by tfidf. */
 int bmf_tfidf_build(const bmf_strings *documents, int64_t max_features, bmf_content *out, bmf_error *err);
+
+/* Rows of other documents over the terms of a content that was built before, with its idf, as TfidfVectorizer.transform
+ * gives them: words that are no terms count for nothing. The content may have any features; its matrix is not needed.
+ * *out is {0} on failure. Local. */
+int bmf_tfidf_apply(const bmf_strings *documents, const bmf_content *content, bmf_csr *out, bmf_error *err);
 
 #endif

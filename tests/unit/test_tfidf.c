@@ -136,6 +136,39 @@ static void no_words_give_no_columns(void **state)
     bmf_content_clear(&c);
 }
 
+static int apply(const bmf_strings *documents, const bmf_content *content, bmf_csr *out)
+{
+    const bmf_content_source source = {.rows = documents->count, .documents = documents};
+    return bmf_content_apply(&source, &content->feature, content->idf, out, &err);
+}
+
+/* The rows of the documents that a content was built from come out again; what others have of its terms counts as there. */
+static void rows_over_terms_known_before(void **state)
+{
+    (void)state;
+    static const char *const document[] = {"Red green", "blue RED red", "yellow the", ""};
+    bmf_strings list = {0};
+    bmf_csr rows;
+    bmf_content c = BUILD(0, document[0], document[1], document[2], document[3]);
+    for (int d = 0; d < 4; d++)
+        add(&list, document[d]);
+    assert_ok(apply(&list, &c, &rows), err);
+    assert_int_equal(rows.columns, c.matrix.columns);
+    assert_memory_equal(rows.indptr, c.matrix.indptr, 5 * sizeof *rows.indptr);
+    assert_memory_equal(rows.indices, c.matrix.indices, (size_t)bmf_csr_count(&rows) * sizeof *rows.indices);
+    assert_memory_equal(rows.data, c.matrix.data, (size_t)bmf_csr_count(&rows) * sizeof *rows.data);
+    bmf_csr_clear(&rows);
+    bmf_strings_clear(&list);
+    add(&list, "green unheard-of, the Green");
+    assert_ok(apply(&list, &c, &rows), err);
+    assert_int_equal(bmf_csr_count(&rows), 1);
+    assert_string_equal(bmf_strings_get(&c.feature, rows.indices[0]), "green");
+    assert_float_equal(rows.data[0], 1, 1e-7);
+    bmf_csr_clear(&rows);
+    bmf_strings_clear(&list);
+    bmf_content_clear(&c);
+}
+
 static bmf_content build_counts(const int *count, int terms, int64_t limit)
 {
     size_t length = 0;
@@ -351,7 +384,7 @@ int main(void)
         cmocka_unit_test(words_as_python_sees_them),       cmocka_unit_test(invalid_bytes_separate_words),
         cmocka_unit_test(no_words_give_no_columns),        cmocka_unit_test(ties_fall_as_in_numpy),
         cmocka_unit_test(deep_ties_fall_as_in_numpy),      cmocka_unit_test(limit_keeps_the_most_frequent),
-        cmocka_unit_test(movielens_as_scikit_learn),
+        cmocka_unit_test(rows_over_terms_known_before),    cmocka_unit_test(movielens_as_scikit_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
