@@ -105,6 +105,9 @@ static void print_evaluation(bmf_output *output, const settings *s, const bmf_ev
     bmf_output_print(output, "candidates %s, relevant from %g, sparsity %.6f\n\n",
                      candidates_word((int)e->options.candidates), e->options.threshold, e->sparsity);
     print_metrics(output, e);
+    if (isfinite(e->rmse_without_content))
+        bmf_output_print(output, "\n%-16s%12s  RMSE of factors and biases alone\n", "without content",
+                         bmf_output_number(e->rmse_without_content, 4, number));
     bmf_output_print(output, "\n%-16s%12s%13s\n", "segment", "ratings", "RMSE");
     for (int i = 0; i < BMF_SEGMENTS; i++)
         bmf_output_print(output, "%-16s%12" PRId64 "%13s\n", bmf_segment_name((bmf_segment)i), e->segment[i].count,
@@ -149,6 +152,7 @@ static json_t *evaluation_json(const bmf_evaluation *e)
     bmf_json_int(&json, "ratings", e->model.ratings);
     bmf_json_int(&json, "users", e->model.users);
     put_metrics(&json, &e->model, false);
+    bmf_json_number(&json, "rmse_without_content", e->rmse_without_content);
     bmf_json_int(&json, "top", e->options.top);
     bmf_json_number(&json, "threshold", e->options.threshold);
     bmf_json_text(&json, "candidates", candidates_word((int)e->options.candidates));

@@ -146,6 +146,8 @@ static void conclude(eval_job *job, bmf_evaluation *out)
         out->segment[s].count = count;
         out->segment[s].rmse = count ? sqrt(total.segment_squared[s] / (double)count) : NAN;
     }
+    bool blended = job->inputs.model.content != BMF_CONTENT_NONE && out->model.ratings > 0;
+    out->rmse_without_content = blended ? sqrt(total.without_content / (double)out->model.ratings) : NAN;
     out->sparsity = sparsity_of(&job->inputs.shape);
 }
 

@@ -47,6 +47,7 @@ typedef struct bmf_evaluation {
         int64_t count;
         double rmse;
     } segment[BMF_SEGMENTS];
+    double rmse_without_content;         /* by factors and biases alone; NaN for a model without content */
     double sparsity;                     /* 1 − ratings of all splits / (m n) */
     bmf_metrics baseline[BMF_BASELINES]; /* filled if options.baselines */
 } bmf_evaluation;

@@ -170,3 +170,13 @@ double bmf_eval_predict(const bmf_eval_inputs *inputs, int64_t user, int64_t ite
     const bmf_csr *content = inputs->content.indptr ? &inputs->content : NULL;
     return bmf_model_predict(&inputs->model, content, inputs->user_in_model[user], inputs->item_in_model[item]);
 }
+
+double bmf_eval_predict_without_content(const bmf_eval_inputs *inputs, int64_t user, int64_t item)
+{
+    bmf_model own = inputs->model; /* a view */
+    if (own.own_Q) {
+        own.Q = own.own_Q;
+        own.item_bias = own.own_bias;
+    }
+    return bmf_model_predict(&own, NULL, inputs->user_in_model[user], inputs->item_in_model[item]);
+}

@@ -45,4 +45,7 @@ static inline int64_t bmf_eval_count(const bmf_eval_inputs *inputs, bmf_split sp
 /* r̂ of local user and data-set item; what the model does not know falls back content → bias → mean. */
 double bmf_eval_predict(const bmf_eval_inputs *inputs, int64_t user, int64_t item);
 
+/* The same by biases and factors alone: without W_u·x_i, or with the items' own parts where features have some. */
+double bmf_eval_predict_without_content(const bmf_eval_inputs *inputs, int64_t user, int64_t item);
+
 #endif

@@ -60,6 +60,7 @@ void bmf_eval_sums_merge(bmf_eval_sums *sums, const bmf_eval_sums *other)
         sums->segment_count[s] += other->segment_count[s];
         sums->segment_squared[s] += other->segment_squared[s];
     }
+    sums->without_content += other->without_content;
 }
 
 static bmf_segment segment_of(const bmf_eval_task *task, int64_t user, int64_t item)
@@ -79,6 +80,10 @@ static void add_errors(const bmf_eval_task *task, int64_t user, bmf_eval_sums *s
         bmf_segment segment = segment_of(task, user, item);
         sums->segment_count[segment]++;
         sums->segment_squared[segment] += error * error;
+        if (task->inputs->model.content != BMF_CONTENT_NONE) {
+            error = rating - bmf_eval_predict_without_content(task->inputs, user, item);
+            sums->without_content += error * error;
+        }
         for (int b = 0; task->baselines && b < BMF_BASELINES; b++)
             bmf_metric_sums_add_error(&sums->subject[1 + b],
                                       rating - bmf_baseline_predict(task->baselines, (bmf_baseline)b, user, item));

@@ -15,6 +15,7 @@ typedef struct bmf_eval_sums {
     bmf_metric_sums subject[BMF_EVAL_SUBJECTS];
     int64_t segment_count[BMF_SEGMENTS];
     double segment_squared[BMF_SEGMENTS];
+    double without_content; /* Σ e² of the model without its content part */
 } bmf_eval_sums;
 
 void bmf_eval_sums_merge(bmf_eval_sums *sums, const bmf_eval_sums *other);
