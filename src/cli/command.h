@@ -30,7 +30,8 @@ typedef struct bmf_run {
 typedef struct bmf_command {
     bmf_syntax syntax;
     size_t settings_size;
-    bool parallel; /* the ranks share the work; without it rank 0 runs the command alone and the others wait */
+    bool parallel;          /* the ranks share the work; without it rank 0 runs the command alone and the others wait */
+    bool alone_without_mpi; /* parallel, but one process alone does not start MPI, which takes longer than an answer */
     /* Fills zeroed settings with what holds when no option is given. */
     void (*defaults)(void *settings);
     /* Does the work and prints the result. Returns a status; parallel commands, which are Collective, the same one on
@@ -51,6 +52,6 @@ int bmf_run_share(const bmf_run *run, bmf_error *err);
 int bmf_run_watch_stalls(const bmf_run *run, const char *command, double seconds, bmf_error *err);
 
 extern const bmf_command bmf_command_import, bmf_command_synth, bmf_command_train, bmf_command_evaluate,
-    bmf_command_info;
+    bmf_command_predict, bmf_command_recommend, bmf_command_similar, bmf_command_export, bmf_command_info;
 
 #endif

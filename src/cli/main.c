@@ -14,8 +14,9 @@
 #include "cli/command.h"
 #include "comm/launcher.h"
 
-static const bmf_command *const commands[] = {&bmf_command_import, &bmf_command_synth, &bmf_command_train,
-                                              &bmf_command_evaluate, &bmf_command_info};
+static const bmf_command *const commands[] = {&bmf_command_import,   &bmf_command_synth,   &bmf_command_train,
+                                              &bmf_command_evaluate, &bmf_command_predict, &bmf_command_recommend,
+                                              &bmf_command_similar,  &bmf_command_export,  &bmf_command_info};
 #define COMMANDS ((int)(sizeof commands / sizeof *commands))
 
 /* This process's place among those started together, as far as that is known before MPI starts. */
@@ -49,7 +50,8 @@ static void print_help(FILE *stream)
         fprintf(stream, "  %-10s  %s\n", commands[i]->syntax.command, commands[i]->syntax.summary);
     fputs("\n"
           "blendmf COMMAND --help tells the options of a command, blendmf --version the version.\n"
-          "Every command runs alone or under mpirun, where the processes of train and evaluate share the work:\n"
+          "Every command runs alone or under mpirun, where the processes of train, evaluate and recommend share the\n"
+          "work:\n"
           "mpirun -n 4 blendmf train DATA.h5 -o MODEL.h5\n\n"
           "Exit codes: 0 done, 2 usage, 3 bad input, 4 input/output, 5 memory, 6 diverged, 7 stopped on a signal\n"
           "after saving, 70 internal error.\n",
@@ -119,7 +121,8 @@ static const bmf_command *find_command(const char *name)
 /* Starts MPI for a command whose ranks share the work, and for any other if it is one of several. */
 static int start_ranks(const bmf_command *command, bmf_run *run, int *argc, char ***argv, bmf_error *err)
 {
-    if (!command->parallel && bmf_launcher_read(getenv).size <= 1) {
+    const bool alone = bmf_launcher_read(getenv).size <= 1;
+    if (alone && (!command->parallel || command->alone_without_mpi)) {
         run->root = true;
         return BMF_OK;
     }

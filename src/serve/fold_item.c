@@ -145,6 +145,22 @@ void blendmf_item_free(blendmf_item **item_at)
     *item_at = NULL;
 }
 
+double bmf_serve_item_score(const blendmf_item *item, const bmf_serve_user *user)
+{
+    double r = given_part(item, user) + item->bias;
+    if (user->P)
+        r += bmf_serve_dot(user->P, item->Q, item->model->model.stride);
+    return r;
+}
+
+blendmf_basis bmf_serve_item_basis(const blendmf_item *item, bool user_known)
+{
+    const bool content = item->model->meta.content_weight != 0 && item->content.indptr[1] > 0;
+    if (user_known)
+        return content ? BLENDMF_CONTENT : BLENDMF_BIAS;
+    return content && item->model->model.V ? BLENDMF_BIAS : BLENDMF_MEAN;
+}
+
 int blendmf_item_predict(const blendmf_item *item, const int64_t *user, int64_t count, double *rating,
                          blendmf_error *error)
 {
@@ -152,9 +168,7 @@ int blendmf_item_predict(const blendmf_item *item, const int64_t *user, int64_t 
     int status = bmf_serve_check(user, count, item->model->meta.users, true, "user", &err);
     for (int64_t j = 0; j < count && status == BMF_OK; j++) {
         const bmf_serve_user of = bmf_serve_user_of(item->model, user[j]);
-        rating[j] = given_part(item, &of) + item->bias;
-        if (of.P)
-            rating[j] += bmf_serve_dot(of.P, item->Q, item->model->model.stride);
+        rating[j] = bmf_serve_item_score(item, &of);
     }
     return bmf_serve_finish(status, &err, error);
 }

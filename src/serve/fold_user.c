@@ -186,6 +186,11 @@ void blendmf_user_free(blendmf_user **user_at)
     *user_at = NULL;
 }
 
+const bmf_serve_user *bmf_serve_user_folded(const blendmf_user *user)
+{
+    return &user->view;
+}
+
 int blendmf_user_predict(const blendmf_user *user, const int64_t *item, int64_t count, double *rating,
                          blendmf_basis *basis, blendmf_error *error)
 {

@@ -42,6 +42,13 @@ bmf_serve_user bmf_serve_user_of(const blendmf_model *model, int64_t user);
 /* r̂ of a user and an item (−1: unknown), in double precision. The one formula of all answers. */
 double bmf_serve_score(const blendmf_model *model, const bmf_serve_user *user, int64_t item);
 
+/* r̂ of a user and an item that was folded in, and what it rests on if the item came without ratings. */
+double bmf_serve_item_score(const blendmf_item *item, const bmf_serve_user *user);
+blendmf_basis bmf_serve_item_basis(const blendmf_item *item, bool user_known);
+
+/* A folded-in user, borrowed. */
+const bmf_serve_user *bmf_serve_user_folded(const blendmf_user *user);
+
 /* a·b of two padded rows, in double precision. */
 double bmf_serve_dot(const float *a, const float *b, int64_t stride);
 

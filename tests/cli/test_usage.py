@@ -18,6 +18,11 @@ OPTIONS = {
               "max-seconds", "log-json", "stall-timeout", "json", "quiet", "help"],
     "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "stall-timeout",
                  "json", "quiet", "help"],
+    "predict": ["pairs", "output", "clip-to-range", "threads", "json", "quiet", "help"],
+    "recommend": ["user", "users", "all-users", "ratings", "top", "exclude", "titles", "new-items", "output", "threads",
+                  "memory", "stall-timeout", "json", "quiet", "help"],
+    "similar": ["item", "top", "titles", "output", "json", "quiet", "help"],
+    "export": ["to", "output", "json", "quiet", "help"],
     "info": ["json", "quiet", "help"],
 }
 
@@ -117,6 +122,13 @@ MISTAKES = [
     ("synth --users 5 --items 5 -o x.h5",
      " synth: missing --ratings R (usage: blendmf synth --users M --items N --ratings R (-o DATA.h5 | --csv DIR) "
      "[options])"),
+    ("predict m.h5", " predict: missing --pairs FILE (usage: blendmf predict MODEL.h5 --pairs FILE [-o FILE] [options])"),
+    ("recommend m.h5 --user 1 --top 0", ' recommend: --top: "0" is out of range (allowed: 1 to 100000)'),
+    ("recommend m.h5 --user 1 --memory 0",
+     ' recommend: --memory: "0" is out of range (allowed: 1 to 8796093022207)'),
+    ("similar m.h5", " similar: missing --item ID (usage: blendmf similar MODEL.h5 --item ID [-o FILE] [options])"),
+    ("export m.h5", " export: missing -o DIR (usage: blendmf export MODEL.h5 -o DIR [--to npy|csv])"),
+    ("export m.h5 -o d --to matlab", ' export: --to: "matlab" is not a choice (allowed: npy or csv)'),
     ("info", " info: missing FILE.h5 (usage: blendmf info FILE.h5 [--json FILE])"),
 ]
 

@@ -1,0 +1,228 @@
+#include <inttypes.h>
+
+#include "cli/command.h"
+#include "cli/export_arrays.h"
+#include "cli/paths.h"
+#include "model/model.h"
+
+typedef struct settings {
+    bmf_common common;
+    const char *model, *output;
+    bmf_export_form form;
+} settings;
+
+static const char *form_word(int index)
+{
+    static const char *const words[] = {[BMF_EXPORT_NPY] = "npy", [BMF_EXPORT_CSV] = "csv"};
+    return BMF_WORD_AT(words, index);
+}
+
+static const bmf_positional positionals[] = {
+    {.name = "MODEL.h5", .offset = offsetof(settings, model), .help = "model or checkpoint that train has written"},
+    {.name = NULL},
+};
+
+static const bmf_option options[] = {
+    BMF_CHOICE("to", settings, form, form_word, "arrays for NumPy, or text with ids"),
+    BMF_TEXT("output", "DIR", settings, output, "directory to make; it must not be there, or be empty", .letter = 'o',
+             .required = true),
+    BMF_COMMON_OPTIONS(settings),
+    {.name = NULL},
+};
+
+static void defaults(void *into)
+{
+    settings *s = into;
+    *s = (settings){.form = BMF_EXPORT_NPY};
+}
+
+/* A model as its file has it. */
+typedef struct job {
+    const settings *settings;
+    bmf_model_file *file;
+    bmf_model model;
+    bmf_ids users, items, features; /* features: their names */
+    bmf_content content;
+    bmf_csr W;
+    bmf_export out;
+} job;
+
+static void job_clear(job *j)
+{
+    bmf_model_clear(&j->model);
+    bmf_ids_clear(&j->users);
+    bmf_ids_clear(&j->items);
+    bmf_ids_clear(&j->features);
+    bmf_content_clear(&j->content);
+    bmf_csr_clear(&j->W);
+    bmf_strings_clear(&j->out.written);
+    bmf_model_file_close(&j->file);
+}
+
+/* The content as scoring takes it: times content_weight. */
+static int read_content(job *j, bmf_error *err)
+{
+    const bmf_model_meta *meta = bmf_model_file_meta(j->file);
+    int status = bmf_model_file_read_content(j->file, &j->content, err);
+    if (status != BMF_OK)
+        return status;
+    for (int64_t e = 0; e < bmf_csr_count(&j->content.matrix); e++)
+        j->content.matrix.data[e] = (float)(j->content.matrix.data[e] * meta->content_weight);
+    j->features = (bmf_ids){.kind = BMF_ID_STRING, .count = j->content.feature.count, .text = j->content.feature};
+    j->content.feature = (bmf_strings){0};
+    if (bmf_model_meta_has_weights(meta))
+        status = bmf_model_file_read_weights(j->file, 0, meta->users, &j->W, err);
+    return status;
+}
+
+static int read_model(job *j, bmf_error *err)
+{
+    int status = bmf_model_file_open(j->settings->model, &j->file, err);
+    if (status == BMF_OK)
+        status = bmf_model_load(j->file, 0, bmf_model_file_meta(j->file)->users, &j->model, err);
+    if (status == BMF_OK)
+        status = bmf_model_file_read_users(j->file, &j->users, err);
+    if (status == BMF_OK)
+        status = bmf_model_file_read_items(j->file, &j->items, err);
+    if (status == BMF_OK && bmf_model_file_meta(j->file)->features > 0)
+        status = read_content(j, err);
+    return status;
+}
+
+static int write_factors(job *j, bmf_error *err)
+{
+    const bmf_model *m = &j->model;
+    const bmf_export_axis users = {"user", &j->users}, items = {"item", &j->items};
+    int status = bmf_export_ids(&j->out, "user_ids", &j->users, err);
+    if (status == BMF_OK)
+        status = bmf_export_ids(&j->out, "item_ids", &j->items, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "P_matrix", users, "f", m->P, m->factors, m->stride, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "Q_matrix", items, "f", m->Q, m->factors, m->stride, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "b_u", users, "b_u", m->user_bias, 0, 1, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "b_i", items, "b_i", m->item_bias, 0, 1, err);
+    if (status == BMF_OK)
+        status = bmf_export_doubles(&j->out, "mu", (bmf_export_axis){NULL, NULL}, &m->global_mean, -1, err);
+    return status;
+}
+
+/* embed: Q_matrix and b_i have the content's part in them; these are the parts by themselves. */
+static int write_embedding(job *j, bmf_error *err)
+{
+    const bmf_model *m = &j->model;
+    const bmf_export_axis items = {"item", &j->items}, features = {"feature", &j->features};
+    int status = bmf_export_matrix(&j->out, "Q_own", items, "f", m->own_Q, m->factors, m->stride, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "b_i_own", items, "b_i_own", m->own_bias, 0, 1, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "V_matrix", features, "f", m->V, m->factors, m->stride, err);
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "beta", features, "beta", m->feature_bias, 0, 1, err);
+    return status;
+}
+
+static int write_content(job *j, bmf_error *err)
+{
+    const bmf_export_axis users = {"user", &j->users}, items = {"item", &j->items},
+                          features = {"feature", &j->features};
+    int status = bmf_export_ids(&j->out, "feature_names", &j->features, err);
+    if (status == BMF_OK)
+        status = bmf_export_doubles(&j->out, "idf", features, j->content.idf, j->features.count, err);
+    if (status == BMF_OK)
+        status = bmf_export_sparse(&j->out, "content", items, features, "value", &j->content.matrix, err);
+    if (status == BMF_OK && j->W.indptr)
+        status = bmf_export_sparse(&j->out, "W", users, features, "weight", &j->W, err);
+    if (status == BMF_OK && j->model.V)
+        status = write_embedding(j, err);
+    return status;
+}
+
+static int write_directory(job *j, bmf_error *err)
+{
+    j->out.form = j->settings->form;
+    int status = bmf_atomic_directory_create(&j->out.directory, j->settings->output, err);
+    if (status == BMF_OK)
+        status = write_factors(j, err);
+    if (status == BMF_OK && j->features.count > 0)
+        status = write_content(j, err);
+    if (status == BMF_OK)
+        status = bmf_atomic_directory_commit(&j->out.directory, err);
+    if (status == BMF_OK)
+        return BMF_OK;
+    bmf_atomic_directory_abandon(&j->out.directory);
+    return bmf_context(err, "cannot write %s", j->settings->output);
+}
+
+static void print_files(const job *j, bmf_output *output)
+{
+    bmf_output_print(output, "%s: %" PRId64 " files, %.1f MB\n", j->settings->output, j->out.written.count,
+                     (double)j->out.bytes / 1e6);
+    for (int64_t i = 0; i < j->out.written.count; i++)
+        bmf_output_print(output, "  %s\n", bmf_strings_get(&j->out.written, i));
+}
+
+static json_t *summary_json(const job *j)
+{
+    const bmf_model_meta *meta = bmf_model_file_meta(j->file);
+    bmf_json json = bmf_json_start();
+    json_t *files = json_array();
+    bmf_json_text(&json, "model", j->settings->model);
+    bmf_json_text(&json, "directory", j->settings->output);
+    bmf_json_text(&json, "form", form_word((int)j->settings->form));
+    bmf_json_text(&json, "content", bmf_content_mode_name(meta->content));
+    bmf_json_int(&json, "users", meta->users);
+    bmf_json_int(&json, "items", meta->items);
+    bmf_json_int(&json, "factors", meta->factors);
+    bmf_json_int(&json, "features", j->features.count);
+    bmf_json_int(&json, "bytes", j->out.bytes);
+    for (int64_t i = 0; i < j->out.written.count; i++)
+        if (json_array_append_new(files, json_string(bmf_strings_get(&j->out.written, i))) != 0)
+            json.failed = true;
+    bmf_json_put(&json, "files", files);
+    return bmf_json_done(&json);
+}
+
+static int check_paths(const settings *s, bmf_error *err)
+{
+    const bmf_path_use use[] = {
+        {"MODEL.h5", s->model, BMF_PATH_INPUT},
+        {"-o", s->output, BMF_PATH_MADE},
+        {"--json", s->common.json, BMF_PATH_STREAM},
+    };
+    return bmf_path_check_outputs(use, (int)(sizeof use / sizeof *use), err);
+}
+
+static int run_export(const bmf_run *run, bmf_error *err)
+{
+    job j = {.settings = run->settings, .out = {.directory = BMF_ATOMIC_DIRECTORY_INIT}};
+    int status = check_paths(j.settings, err);
+    if (status == BMF_OK)
+        status = read_model(&j, err);
+    if (status == BMF_OK)
+        status = write_directory(&j, err);
+    if (status == BMF_OK) {
+        print_files(&j, run->output);
+        status = bmf_json_write(summary_json(&j), j.settings->common.json, run->output, err);
+    }
+    job_clear(&j);
+    return status;
+}
+
+const bmf_command bmf_command_export = {
+    .syntax = {.command = "export",
+               .summary = "the arrays of a model for NumPy, or as text",
+               .usage = "MODEL.h5 -o DIR [--to npy|csv]",
+               .description =
+                   "Writes P_matrix, Q_matrix, b_u, b_i and mu, the ids of the rows, and where the model has content "
+                   "also its "
+                   "content rows, times content_weight, the users' weights W or the features' factors, the features' "
+                   "names and idf: all that a prediction takes.",
+               .positionals = positionals,
+               .options = options},
+    .settings_size = sizeof(settings),
+    .defaults = defaults,
+    .run = run_export,
+};
