@@ -55,6 +55,21 @@ static int fold_in(bmf_new_items *n, const blendmf_model *model, const bmf_csr *
     return status;
 }
 
+/* Features such as "studio:ghibli", which item columns become. */
+static int64_t count_columns(const bmf_strings *feature)
+{
+    static const char *const others[] = {"year:", "decade:", "title:", "tag:"};
+    int64_t count = 0;
+    for (int64_t f = 0; f < feature->count; f++) {
+        const char *name = bmf_strings_get(feature, f);
+        bool column = strchr(name, ':') != NULL;
+        for (size_t o = 0; o < sizeof others / sizeof *others; o++)
+            column = column && strncmp(name, others[o], strlen(others[o])) != 0;
+        count += column;
+    }
+    return count;
+}
+
 /* Each row of many features to one of the few that the model was trained on. */
 static int reduce_rows(const bmf_projection *projection, bmf_csr *rows, bmf_error *err)
 {
@@ -73,12 +88,13 @@ static int reduce_rows(const bmf_projection *projection, bmf_csr *rows, bmf_erro
     return status;
 }
 
-static int build_reduced_rows(bmf_model_file *file, const bmf_catalogue *catalogue, bmf_csr *rows, bmf_error *err)
+static int build_reduced_rows(bmf_model_file *file, bmf_new_items *n, bmf_csr *rows, bmf_error *err)
 {
     bmf_projection projection = {0};
     int status = bmf_model_file_read_projection(file, &projection, err);
     if (status == BMF_OK)
-        status = bmf_item_content_apply(catalogue, &projection.feature, projection.idf, rows, err);
+        status = bmf_item_content_apply(&n->catalogue, &projection.feature, projection.idf, rows, err);
+    n->columns = count_columns(&projection.feature);
     if (status == BMF_OK)
         status = reduce_rows(&projection, rows, err);
     bmf_projection_clear(&projection);
@@ -86,17 +102,18 @@ static int build_reduced_rows(bmf_model_file *file, const bmf_catalogue *catalog
 }
 
 /* Rows of all items of the file over the model's features. */
-static int build_rows(const char *model_path, const bmf_catalogue *catalogue, bmf_csr *rows, bmf_error *err)
+static int build_rows(const char *model_path, bmf_new_items *n, bmf_csr *rows, bmf_error *err)
 {
     bmf_model_file *file = NULL;
     bmf_content content = {0};
     int status = bmf_model_file_open(model_path, &file, err);
     if (status == BMF_OK && bmf_model_file_content_svd(file) > 0) {
-        status = build_reduced_rows(file, catalogue, rows, err);
+        status = build_reduced_rows(file, n, rows, err);
     } else if (status == BMF_OK) {
         status = bmf_model_file_read_content(file, &content, err);
         if (status == BMF_OK)
-            status = bmf_item_content_apply(catalogue, &content.feature, content.idf, rows, err);
+            status = bmf_item_content_apply(&n->catalogue, &content.feature, content.idf, rows, err);
+        n->columns = count_columns(&content.feature);
     }
     bmf_content_clear(&content);
     bmf_model_file_close(&file);
@@ -116,7 +133,7 @@ int bmf_new_items_open(const char *path, const char *model_path, const blendmf_m
     if (status == BMF_OK)
         status = choose(out, &model->items, err);
     if (status == BMF_OK)
-        status = build_rows(model_path, &out->catalogue, &rows, err);
+        status = build_rows(model_path, out, &rows, err);
     if (status == BMF_OK)
         status = fold_in(out, model, &rows, err);
     bmf_csr_clear(&rows);

@@ -8,6 +8,7 @@
 typedef struct bmf_new_items {
     int64_t count, known; /* new ones; those of the file that the model has, which are left out here */
     int64_t bare;         /* new ones without a term that the model knows */
+    int64_t columns;      /* features of the model that are made of columns of a file, which are not looked at */
     bmf_catalogue catalogue;
     int32_t *row;        /* (count) in the catalogue, ascending */
     blendmf_item **item; /* (count) */

@@ -97,6 +97,11 @@ static int read_inputs(job *j, bmf_error *err)
     if (status == BMF_OK && j->fresh.known > 0)
         bmf_log_info("%s: %" PRId64 " new items; the model knows the other %" PRId64, o->new_items, j->fresh.count,
                      j->fresh.known);
+    if (status == BMF_OK && j->fresh.columns > 0)
+        bmf_log_warning("%s: %" PRId64
+                        " of the model's features are columns of import --item-columns, which are not looked "
+                        "at here",
+                        o->new_items, j->fresh.columns);
     if (status == BMF_OK && j->fresh.bare > 0)
         bmf_log_warning("%s: %" PRId64
                         " new items have no term that the model knows; only the user's bias speaks for them",
