@@ -14,7 +14,7 @@
 #include "store/atomic_file.h"
 
 #define SUFFIX_ROOM 48
-#define SUFFIX ".part-%ld"
+#define SUFFIX ".part-%ld-0"
 
 static int fail_errno(bmf_error *err, const char *what)
 {
@@ -198,6 +198,8 @@ void bmf_atomic_directory_abandon(bmf_atomic_directory *d)
 {
     if (d->fd >= 0 && d->temporary && *d->temporary)
         remove_directory(d->fd, d->temporary);
+    else if (d->temporary && *d->temporary)
+        (void)rmdir(d->temporary); /* made, but not opened */
     if (d->fd >= 0)
         close(d->fd);
     bmf_free(d->temporary);

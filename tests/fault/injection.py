@@ -50,6 +50,13 @@ COMMANDS = [
     Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 " + TRAINED,
             ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2), kept=["checkpoint.h5.previous"]),
     Command("evaluate {model.h5} {data.h5} --baselines --threads 1 -q --json {json}", ["json"], ranks=(None, 2, 3)),
+    Command("predict {model.h5} --pairs {ratings.csv} -o {rows.csv} --threads 1 -q --json {json}", ["rows.csv", "json"]),
+    Command("recommend {model.h5} --users {ratings.csv} --exclude {data.h5} --titles {data.h5} --new-items {new.csv} "
+            "-o {rows.csv} --threads 1 -q --json {json}", ["rows.csv", "json"], ranks=(None, 2)),
+    Command("recommend {model.h5} --ratings {own.csv} -o {rows.csv} --threads 1 -q", ["rows.csv"]),
+    Command("similar {model.h5} --item 3 -o {rows.csv} -q", ["rows.csv"]),
+    Command("export {model.h5} --to csv -o {made} -q", [], kept=["made", *(f"made/{name}.csv" for name in (
+        "P_matrix", "Q_matrix", "b_u", "b_i", "mu", "idf", "content", "W"))]),
     Command("info {model.h5} -q --json {json}", ["json"]),
     Command("info {data.h5} -q --json {json}", ["json"]),
 ]
@@ -114,7 +121,7 @@ class Run:
             yield "ended with a failure though no call failed"
         for name in [*self.command.outputs, *self.command.kept]:
             path = self.folder / name
-            if not path.exists() or name in self.command.streams and code != OK:
+            if not path.is_file() or name in self.command.streams and code != OK:
                 continue
             older = path.read_bytes() == OLDER
             if not older and whole(path):
@@ -134,8 +141,8 @@ def expects_memory(run):
 
 
 def file_meant(path):
-    """The file that a call on `path` was about: a temporary file stands for its target."""
-    return re.sub(r"\.(part-\d+-\d+|\d+\.part)$", "", path)
+    """The file that a call on `path` was about: a temporary file, or one in a temporary directory, stands for its target."""
+    return re.sub(r"\.(part-\d+-\d+(/.*)?|\d+\.part)$", "", path)
 
 
 def is_harmless(run, kind, path):
@@ -178,6 +185,8 @@ class InjectionTest(CommandTest):
             "train {data.h5} -o {model.h5} --content concat --factors 4 --epochs 2 --threads 1 -q", [])
         for command in fill:
             subprocess.run(command_line(command.args(cls.inputs)), check=True, stdin=subprocess.DEVNULL)
+        (cls.inputs / "new.csv").write_text("movieId,title,genres\n901,New,drama\n902,Newer,action\n")
+        (cls.inputs / "own.csv").write_text("item,rating\n1,4\n3,2.5\n")
 
     def prepare(self, command, ranks=None, **settings):
         """A run in a directory of its own with links to the inputs."""
