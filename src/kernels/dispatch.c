@@ -43,7 +43,7 @@ static const bmf_kernel_instance *find_instance(const family *of, int64_t stride
     return found;
 }
 
-int bmf_kernel_choose(int64_t stride, bool content, const char *want, bmf_kernel *out, bmf_error *err)
+int bmf_kernel_choose(int64_t stride, bmf_sweep_kind kind, const char *want, bmf_kernel *out, bmf_error *err)
 {
     bool any_family = !want || !*want, generic = !any_family && strcmp(want, "generic") == 0;
     if (!any_family && strcmp(want, "ref") == 0) {
@@ -59,7 +59,7 @@ int bmf_kernel_choose(int64_t stride, bool content, const char *want, bmf_kernel
         if (!families[i].runs_here)
             return bmf_fail(err, BMF_ERR_USAGE, "BMF_KERNEL=%s: this processor cannot run that instruction set", want);
         const bmf_kernel_instance *instance = find_instance(&families[i], stride, generic);
-        *out = (bmf_kernel){instance->sweep[content], instance->lanes[content], {0}};
+        *out = (bmf_kernel){instance->sweep[kind], instance->lanes[kind], {0}};
         snprintf(out->name, sizeof out->name, "%s", instance->name);
         return BMF_OK;
     }

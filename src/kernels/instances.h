@@ -9,9 +9,9 @@
 /* stride: the row length it is made for; 0: any; −1: any, one user at a time ("generic"). */
 typedef struct bmf_kernel_instance {
     int64_t stride;
-    int lanes[2]; /* plain, concat */
+    int lanes[BMF_SWEEP_KINDS];
     const char *name;
-    bmf_sweep_kernel sweep[2]; /* plain, concat */
+    bmf_sweep_kernel sweep[BMF_SWEEP_KINDS];
 } bmf_kernel_instance;
 
 #define BMF_KERNEL_INSTANCES 7

@@ -20,6 +20,11 @@
 #include "base/error.h"
 #include "kernels/content_slots.h"
 
+/* What a row has instead of the η and λ of all: η and ηλ of its factors, and those of its bias. */
+typedef struct bmf_row_rates {
+    float eta, decay, bias_eta, bias_decay;
+} bmf_row_rates;
+
 /* Everything borrowed. Rows of P and Q start at multiples of 64 bytes and are zero from k on. */
 typedef struct bmf_sweep {
     int64_t first_user;    /* global index of local user 0: orders are functions of the global index */
@@ -40,6 +45,7 @@ typedef struct bmf_sweep {
     float user_regularization, item_regularization;           /* λ_P, λ_Q */
     float user_bias_regularization, item_bias_regularization; /* λ_bu, λ_bi */
     float content_regularization;                             /* λ_c */
+    const bmf_row_rates *user_rates, *item_rates; /* (m), (n), each row's own; NULL both: one rate for all */
     uint64_t order_key; /* of this epoch; the order within a user is a function of it and the global user */
     bool in_order;      /* take each user's ratings as they stand instead */
 } bmf_sweep;
@@ -53,11 +59,14 @@ typedef struct bmf_kernel {
     char name[32]; /* "v4-k32", "ref", ... */
 } bmf_kernel;
 
-/* Chooses the kernel for a stride, with or without content, for this processor. `want` forces a family: "ref" (the plain
+/* What a kernel is made for. Rows with rates of their own: without content. */
+typedef enum bmf_sweep_kind { BMF_SWEEP_PLAIN, BMF_SWEEP_CONCAT, BMF_SWEEP_RATED, BMF_SWEEP_KINDS } bmf_sweep_kind;
+
+/* Chooses the kernel for a stride and kind, for this processor. `want` forces a family: "ref" (the plain
  * loop), "generic" (any k, one user at a time), "baseline", "v3", "v4" (that instruction set; baseline is what the
  * compiler assumes); NULL or "" is the best.
  * BMF_ERR_USAGE for a name that is not known or cannot run here. Local. */
-int bmf_kernel_choose(int64_t stride, bool content, const char *want, bmf_kernel *out, bmf_error *err);
+int bmf_kernel_choose(int64_t stride, bmf_sweep_kind kind, const char *want, bmf_kernel *out, bmf_error *err);
 
 /* Calls visit(context, user, entry) for every rating in the order in which a kernel of `lanes` lanes makes its steps: lane
  * by lane in turn, a lane that is done takes the next user that has ratings. The plain statement of the order. */

@@ -31,31 +31,24 @@
 /* The constants of a sweep. */
 typedef struct rates {
     float mean, eta, clip;
-    float user_bias_decay, item_bias_decay; /* ηλ of the biases */
-    float most_eta_e;          /* |η e| up to which no delta of a row whose elements are below 2 reaches the clip */
-    vec user_decay, user_keep; /* ηλ and 1 − ηλ of P */
-    vec item_decay, item_keep; /* of Q */
+    bmf_row_rates user, item; /* of every row that has none of its own */
+    float most_eta_e;         /* |η e| up to which no delta of a row whose elements are below 2 reaches the clip */
     vec clips;
     bmf_content_rates content;
 } rates;
 
 INLINE rates rates_of(const bmf_sweep *s)
 {
-    const vec zero = {0};
-    const float user_decay = s->learning_rate * s->user_regularization;
-    const float item_decay = s->learning_rate * s->item_regularization;
-    return (rates){.mean = s->mean,
-                   .eta = s->learning_rate,
-                   .clip = s->clip,
-                   .user_bias_decay = s->learning_rate * s->user_bias_regularization,
-                   .item_bias_decay = s->learning_rate * s->item_bias_regularization,
-                   .most_eta_e = s->clip / 2 - (user_decay > item_decay ? user_decay : item_decay),
-                   .user_decay = zero + user_decay,
-                   .user_keep = zero + (1 - user_decay),
-                   .item_decay = zero + item_decay,
-                   .item_keep = zero + (1 - item_decay),
-                   .clips = zero + s->clip,
-                   .content = bmf_content_rates_of(s)};
+    const float eta = s->learning_rate;
+    rates c = {.mean = s->mean,
+               .eta = eta,
+               .clip = s->clip,
+               .user = {eta, eta * s->user_regularization, eta, eta * s->user_bias_regularization},
+               .item = {eta, eta * s->item_regularization, eta, eta * s->item_bias_regularization},
+               .clips = (vec){0} + s->clip,
+               .content = bmf_content_rates_of(s)};
+    c.most_eta_e = s->clip / 2 - (c.user.decay > c.item.decay ? c.user.decay : c.item.decay);
+    return c;
 }
 
 INLINE float cut(float delta, float clip)
@@ -64,23 +57,34 @@ INLINE float cut(float delta, float clip)
     return most > -clip ? most : -clip;
 }
 
-/* P and Q of one rating take the step with gain η e. */
-INLINE void update_rows(vec *P, vec *Q, vec gain, const rates *c, int64_t vectors)
+/* What the step of one rating does to P and Q: gains η e, and ηλ, of each. */
+typedef struct pulls {
+    vec user_gain, item_gain, user_decay, item_decay;
+} pulls;
+
+INLINE pulls pulls_of(float user_gain, float item_gain, float user_decay, float item_decay)
+{
+    const vec zero = {0};
+    return (pulls){zero + user_gain, zero + item_gain, zero + user_decay, zero + item_decay};
+}
+
+INLINE void update_rows(vec *P, vec *Q, pulls by, vec clips, int64_t vectors)
 {
     for (int64_t j = 0; j < vectors; j++) {
         const vec p = P[j], q = Q[j];
-        P[j] = p + VECTOR_CUT(gain * q - c->user_decay * p, c->clips);
-        Q[j] = q + VECTOR_CUT(gain * p - c->item_decay * q, c->clips);
+        P[j] = p + VECTOR_CUT(by.user_gain * q - by.user_decay * p, clips);
+        Q[j] = q + VECTOR_CUT(by.item_gain * p - by.item_decay * q, clips);
     }
 }
 
 /* The same where no delta can reach the clip. */
-INLINE void update_rows_uncut(vec *P, vec *Q, vec gain, const rates *c, int64_t vectors)
+INLINE void update_rows_uncut(vec *P, vec *Q, pulls by, int64_t vectors)
 {
+    const vec user_keep = 1 - by.user_decay, item_keep = 1 - by.item_decay;
     for (int64_t j = 0; j < vectors; j++) {
         const vec p = P[j], q = Q[j];
-        P[j] = c->user_keep * p + gain * q;
-        Q[j] = c->item_keep * q + gain * p;
+        P[j] = user_keep * p + by.user_gain * q;
+        Q[j] = item_keep * q + by.item_gain * p;
     }
 }
 
@@ -107,32 +111,60 @@ INLINE vec products(const vec *P, const vec *Q, int64_t vectors)
 }
 
 /* One step of one lane whose row of P is in memory. Returns e². */
-INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, bool content)
+INLINE float step(lane *l, const bmf_sweep *s, const rates *c, int64_t vectors, bmf_sweep_kind kind)
 {
+    const bool content = kind == BMF_SWEEP_CONCAT;
     const int64_t stride = vectors * VECTOR_FLOATS;
     const entry now = *entry_at(l->block, l->done, content);
     const content_entry *full = content ? &l->block->content[l->done] : NULL;
-    prefetch_item(s, entry_at(l->block, l->done + AHEAD, content)->item, stride, content);
+    prefetch_item(s, entry_at(l->block, l->done + AHEAD, content)->item, stride, kind);
     vec *P = (vec *)(void *)l->P, *Q = (vec *)(void *)(s->Q + now.item * stride);
     float *b_i = &s->item_bias[now.item];
     float e = now.value - c->mean - l->bias - *b_i - VECTOR_SUM(products(P, Q, vectors));
     if (content)
         e -= (float)l->content.scale * bmf_content_dot(&l->content, s, now.item, &full->slots, full->rest_at);
-    const float eta_e = c->eta * e;
-    l->bias += cut(eta_e - c->user_bias_decay * l->bias, c->clip);
-    *b_i += cut(eta_e - c->item_bias_decay * *b_i, c->clip);
-    update_rows(P, Q, (vec){0} + eta_e, c, vectors);
+    const bmf_row_rates of_user = kind == BMF_SWEEP_RATED ? l->rates : c->user;
+    const bmf_row_rates of_item = kind == BMF_SWEEP_RATED ? s->item_rates[now.item] : c->item;
+    l->bias += cut(of_user.bias_eta * e - of_user.bias_decay * l->bias, c->clip);
+    *b_i += cut(of_item.bias_eta * e - of_item.bias_decay * *b_i, c->clip);
+    update_rows(P, Q, pulls_of(of_user.eta * e, of_item.eta * e, of_user.decay, of_item.decay), c->clips, vectors);
     if (content)
-        bmf_content_step(&l->content, s, &c->content, now.item, &full->slots, full->rest_at, eta_e,
+        bmf_content_step(&l->content, s, &c->content, now.item, &full->slots, full->rest_at, c->eta * e,
                          l->left + l->laid - l->done - 1);
     l->done++;
     return e * e;
+}
+
+/* bmf_row_rates of the members of a group, side by side. */
+typedef struct group_rates {
+    four eta, decay, bias_eta, bias_decay;
+} group_rates;
+
+/* Those of four rows: a matrix of four by four transposed. */
+INLINE group_rates transposed(const bmf_row_rates *a, const bmf_row_rates *b, const bmf_row_rates *c,
+                              const bmf_row_rates *d)
+{
+    const four_loose *rows[] = {(const void *)a, (const void *)b, (const void *)c, (const void *)d};
+    const four ab_low = __builtin_shufflevector(*rows[0], *rows[1], 0, 4, 1, 5);
+    const four ab_high = __builtin_shufflevector(*rows[0], *rows[1], 2, 6, 3, 7);
+    const four cd_low = __builtin_shufflevector(*rows[2], *rows[3], 0, 4, 1, 5);
+    const four cd_high = __builtin_shufflevector(*rows[2], *rows[3], 2, 6, 3, 7);
+    return (group_rates){
+        __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+        __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+}
+
+INLINE group_rates same_rates(bmf_row_rates of_all)
+{
+    const four zero = {0};
+    return (group_rates){zero + of_all.eta, zero + of_all.decay, zero + of_all.bias_eta, zero + of_all.bias_decay};
 }
 
 /* What four lanes need step by step, in registers as far as these go. */
 typedef struct group {
     const entry *entry[GROUP]; /* plain */
     four bias, squares;
+    group_rates rates; /* of the users, if rows have their own */
     /* blended */
     const content_entry *full[GROUP];
     float *W[GROUP];
@@ -141,13 +173,15 @@ typedef struct group {
 } group;
 
 /* members: lanes in the group. What would be a fourth or third repeats another and is not looked at. */
-INLINE void enter_group(group *g, const lane *l, int members, bool content)
+INLINE void enter_group(group *g, const lane *l, int members, bmf_sweep_kind kind)
 {
     const lane *a = &l[0], *b = &l[1 % members], *c = &l[2 % members], *d = &l[3 % members];
     *g = (group){.bias = {a->bias, b->bias, c->bias, d->bias}};
     for (int i = 0; i < GROUP; i++)
         g->entry[i] = l[i % members].block->plain + l[i % members].done;
-    if (!content)
+    if (kind == BMF_SWEEP_RATED)
+        g->rates = transposed(&a->rates, &b->rates, &c->rates, &d->rates);
+    if (kind != BMF_SWEEP_CONCAT)
         return;
     for (int i = 0; i < members; i++) {
         g->full[i] = l[i].block->content + l[i].done;
@@ -212,18 +246,49 @@ INLINE four rest_dots(const lane *l, int32_t r, int members, const bmf_content_r
                   members > 2 ? rest_dot(&l[3 % members], r, all) : 0};
 }
 
+/* Errors e of the members' ratings into their biases and rows. marked: as VECTOR_MARK left the rows. */
+INLINE void group_update(group *g, const group_rates *of_users, const group_rates *of_items, four e,
+                         const int64_t item[GROUP], vec *const P[GROUP], vec *const Q[GROUP], marks marked,
+                         const bmf_sweep *s, const rates *c, int64_t vectors, const int members, bmf_sweep_kind kind)
+{
+    const four clips = (four){0} + c->clip;
+    float *bias = s->item_bias;
+    const int b = 1 % members, d = 3 % members;
+    four b_i = {bias[item[0]], bias[item[b]], bias[item[2 % members]], bias[item[d]]};
+    g->bias += FOUR_CUT(of_users->bias_eta * e - of_users->bias_decay * g->bias, clips);
+    b_i += FOUR_CUT(of_items->bias_eta * e - of_items->bias_decay * b_i, clips);
+    for (int i = 0; i < members; i++)
+        bias[item[i]] = b_i[i];
+    const four user_gain = of_users->eta * e, item_gain = of_items->eta * e;
+    bool large;
+    if (kind == BMF_SWEEP_RATED)
+        large = any_beyond(user_gain, clips / 2 - of_users->decay) | any_beyond(item_gain, clips / 2 - of_items->decay);
+    else
+        large = any_beyond(user_gain, (four){0} + c->most_eta_e);
+    if (__builtin_expect(large | VECTOR_REACHES_2(marked), 0)) {
+        for (int i = 0; i < members; i++)
+            update_rows(P[i], Q[i], pulls_of(user_gain[i], item_gain[i], of_users->decay[i], of_items->decay[i]),
+                        c->clips, vectors);
+        return;
+    }
+    for (int i = 0; i < members; i++)
+        update_rows_uncut(P[i], Q[i], pulls_of(user_gain[i], item_gain[i], of_users->decay[i], of_items->decay[i]),
+                          vectors);
+}
+
 /* A step of each member of the group at once, their lanes in l as the burst found them, their rows of P in P[i]; r: how many
  * the burst has made. False, and nothing done, if two have the same item or a step on W is not short: then they go one after
  * the other. */
 INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, const bmf_sweep *s, const rates *c,
-                       int64_t vectors, const int members, bool content)
+                       int64_t vectors, const int members, bmf_sweep_kind kind)
 {
+    const bool content = kind == BMF_SWEEP_CONCAT;
     const int64_t stride = vectors * VECTOR_FLOATS;
     int64_t item[GROUP];
     bool same = false;
     entry now[GROUP];
     for (int i = 0; i < members; i++) {
-        prefetch_item(s, content ? g->full[i][r + AHEAD].rating.item : g->entry[i][r + AHEAD].item, stride, content);
+        prefetch_item(s, content ? g->full[i][r + AHEAD].rating.item : g->entry[i][r + AHEAD].item, stride, kind);
         now[i] = content ? g->full[i][r].rating : g->entry[i][r];
         item[i] = now[i].item;
         for (int j = 0; j < i; j++)
@@ -253,7 +318,7 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
     four e = (value - c->mean - g->bias - b_i) - VECTOR_SUMS(product[0], product[b], product[2 % members], product[d]);
     if (content && __builtin_expect(x.is_long, 0))
         e -= scale * rest_dots(l, r, members, s->content);
-    const four eta_e = c->eta * e, clips = (four){0} + c->clip;
+    const four eta_e = c->eta * e;
     if (content) {
         if (__builtin_expect(any_beyond(eta_e, g->limit), 0))
             return false;
@@ -267,17 +332,14 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
                 add_rest(&l[i], r, s->content, gain[i]);
     }
     g->squares += e * e;
-    g->bias += FOUR_CUT(eta_e - c->user_bias_decay * g->bias, clips);
-    b_i += FOUR_CUT(eta_e - c->item_bias_decay * b_i, clips);
-    for (int i = 0; i < members; i++)
-        s->item_bias[item[i]] = b_i[i];
-    if (__builtin_expect(any_beyond(eta_e, (four){0} + c->most_eta_e) | VECTOR_REACHES_2(marked), 0)) {
-        for (int i = 0; i < members; i++)
-            update_rows(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
-        return true;
+    if (kind == BMF_SWEEP_RATED) {
+        const bmf_row_rates *own = s->item_rates;
+        const group_rates of_items = transposed(&own[item[0]], &own[item[b]], &own[item[2 % members]], &own[item[d]]);
+        group_update(g, &g->rates, &of_items, e, item, P, Q, marked, s, c, vectors, members, kind);
+    } else {
+        const group_rates of_users = same_rates(c->user), of_items = same_rates(c->item);
+        group_update(g, &of_users, &of_items, e, item, P, Q, marked, s, c, vectors, members, kind);
     }
-    for (int i = 0; i < members; i++)
-        update_rows_uncut(P[i], Q[i], (vec){0} + eta_e[i], c, vectors);
     return true;
 }
 
@@ -285,8 +347,9 @@ INLINE bool group_step(group *g, const lane *l, vec *const P[GROUP], int32_t r, 
  * its steps at once. Returns the number of steps made by all, adds Σ e² to *squares. Rows of P are in registers where
  * `vectors` is a constant that lets them. */
 INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rates *c, const int64_t vectors,
-                     const int groups, const int members, upcoming *ahead, bool content, double *squares)
+                     const int groups, const int members, upcoming *ahead, bmf_sweep_kind kind, double *squares)
 {
+    const bool content = kind == BMF_SWEEP_CONCAT;
     const bool fixed = __builtin_constant_p(vectors) && (!content || vectors * VECTOR_FLOATS <= REGISTER_ROW);
     group g[MOST_GROUPS];
     vec kept[MAX_LANES][MOST_VECTORS], *P[MAX_LANES];
@@ -299,7 +362,7 @@ INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rat
     }
 #pragma GCC unroll 2
     for (int i = 0; i < groups; i++)
-        enter_group(&g[i], active + i * members, members, content);
+        enter_group(&g[i], active + i * members, members, kind);
     int32_t r = 0;
     int part = 0;
     for (; r < rounds; r++) {
@@ -307,7 +370,7 @@ INLINE int64_t burst(lane *active, int32_t rounds, const bmf_sweep *s, const rat
 #pragma GCC unroll 2
         for (int i = 0; i < groups; i++)
             if (__builtin_expect(
-                    !group_step(&g[i], active + i * members, P + i * members, r, s, c, vectors, members, content), 0)) {
+                    !group_step(&g[i], active + i * members, P + i * members, r, s, c, vectors, members, kind), 0)) {
                 part = i;
                 goto out;
             }
@@ -330,7 +393,7 @@ out:
 
 /* As many rounds as every lane has ratings laid out for. Returns Σ e². */
 INLINE double run_rounds(lane *active, int running, const bmf_sweep *s, const rates *c, int64_t vectors,
-                         const int lanes, upcoming *ahead, bool content)
+                         const int lanes, upcoming *ahead, bmf_sweep_kind kind)
 {
     const int members = lanes < GROUP ? lanes : GROUP, groups = lanes / members;
     int32_t rounds = active[0].laid - active[0].done;
@@ -342,23 +405,24 @@ INLINE double run_rounds(lane *active, int running, const bmf_sweep *s, const ra
     for (int32_t r = 0; r < rounds; r++) {
         int first = 0;
         if (lanes > 1 && running == lanes) {
-            const int64_t made = burst(active, rounds - r, s, c, vectors, groups, members, ahead, content, &squares);
+            const int64_t made = burst(active, rounds - r, s, c, vectors, groups, members, ahead, kind, &squares);
             r += (int32_t)(made / lanes);
             first = (int)(made % lanes);
             if (r == rounds)
                 break;
         } else if (groups > 1 && running >= members) {
-            first = (int)burst(active, 1, s, c, vectors, 1, members, ahead, content, &squares);
+            first = (int)burst(active, 1, s, c, vectors, 1, members, ahead, kind, &squares);
         }
         for (int i = first; i < running; i++)
-            squares += (double)step(&active[i], s, c, vectors, content);
+            squares += (double)step(&active[i], s, c, vectors, kind);
     }
     return squares;
 }
 
 INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count, int64_t vectors, const int lanes,
-                          bool content)
+                          bmf_sweep_kind kind)
 {
+    const bool content = kind == BMF_SWEEP_CONCAT;
     const rates c = rates_of(s);
     lane active[MAX_LANES];
     block blocks[MAX_LANES];
@@ -369,10 +433,10 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
     memset(active, 0, sizeof active);
     for (int i = 0; i < lanes; i++)
         active[i].block = &blocks[i];
-    while (running < lanes && take_user(&active[running], s, &c.content, user, count, &next, &ahead, content))
+    while (running < lanes && take_user(&active[running], s, &c.content, user, count, &next, &ahead, kind))
         running++;
     while (running > 0) {
-        squares += run_rounds(active, running, s, &c, vectors, lanes, &ahead, content);
+        squares += run_rounds(active, running, s, &c, vectors, lanes, &ahead, kind);
         for (int i = 0; i < running;) {
             lane *l = &active[i];
             if (l->done < l->laid) {
@@ -381,7 +445,7 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
                 lay_out(l, content);
             } else {
                 leave_user(l, s, content);
-                if (!take_user(l, s, &c.content, user, count, &next, &ahead, content))
+                if (!take_user(l, s, &c.content, user, count, &next, &ahead, kind))
                     active[i] = active[--running];
                 else
                     i++;
@@ -392,15 +456,15 @@ INLINE double sweep_lanes(const bmf_sweep *s, const int32_t *user, int64_t count
 }
 
 #define INSTANCE(...) INSTANCE_OF(__VA_ARGS__)
-#define INSTANCE_OF(name, stride, plain_lanes, concat_lanes)                                                           \
-    static double name##_plain(const bmf_sweep *s, const int32_t *user, int64_t count)                                 \
+#define KIND_OF(name, stride, lanes, kind)                                                                             \
+    static double name(const bmf_sweep *s, const int32_t *user, int64_t count)                                         \
     {                                                                                                                  \
-        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, plain_lanes, false);                              \
-    }                                                                                                                  \
-    static double name##_concat(const bmf_sweep *s, const int32_t *user, int64_t count)                                \
-    {                                                                                                                  \
-        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, concat_lanes, true);                              \
+        return sweep_lanes(s, user, count, (stride) / VECTOR_FLOATS, lanes, kind);                                     \
     }
+#define INSTANCE_OF(name, stride, plain_lanes, concat_lanes)                                                           \
+    KIND_OF(name##_plain, stride, plain_lanes, BMF_SWEEP_PLAIN)                                                        \
+    KIND_OF(name##_concat, stride, concat_lanes, BMF_SWEEP_CONCAT)                                                     \
+    KIND_OF(name##_rated, stride, plain_lanes, BMF_SWEEP_RATED)
 
 /* Interleaving by measurement: the shorter the row, the more users it takes to hide the latency of a step. */
 INSTANCE(k16, 16, LANES_16)
@@ -414,9 +478,9 @@ INSTANCE(generic, s->stride, 1, 1)
 #define ENTRY(...) ENTRY_OF(__VA_ARGS__)
 #define ENTRY_OF(name, stride, plain_lanes, concat_lanes)                                                              \
     {                                                                                                                  \
-        stride, {plain_lanes, concat_lanes}, ISA_NAME "-" #name,                                                       \
+        stride, {plain_lanes, concat_lanes, plain_lanes}, ISA_NAME "-" #name,                                          \
         {                                                                                                              \
-            name##_plain, name##_concat                                                                                \
+            name##_plain, name##_concat, name##_rated                                                                  \
         }                                                                                                              \
     }
 

@@ -55,6 +55,7 @@ typedef struct lane {
     int32_t n, user;
     float *P;
     float bias;
+    bmf_row_rates rates; /* the user's own, if rows have these */
     const int32_t *item;
     const float *value;
     const bmf_rating_slots *slots;
@@ -74,10 +75,12 @@ INLINE void prefetch_floats(const float *row, int64_t count)
         __builtin_prefetch(row + j, 1);
 }
 
-INLINE void prefetch_item(const bmf_sweep *s, int64_t item, int64_t stride, bool content)
+INLINE void prefetch_item(const bmf_sweep *s, int64_t item, int64_t stride, bmf_sweep_kind kind)
 {
     prefetch_floats(s->Q + item * stride, stride);
-    if (content)
+    if (kind == BMF_SWEEP_RATED)
+        __builtin_prefetch(&s->item_rates[item], 0);
+    if (kind == BMF_SWEEP_CONCAT)
         __builtin_prefetch(&s->content->row[item], 0);
 }
 
@@ -175,8 +178,9 @@ INLINE void lay_out(lane *l, bool content)
 
 /* Gives the lane the next user that has ratings; false if there is none. */
 INLINE bool take_user(lane *l, const bmf_sweep *s, const bmf_content_rates *c, const int32_t *user, int64_t count,
-                      int64_t *next, upcoming *ahead, bool content)
+                      int64_t *next, upcoming *ahead, bmf_sweep_kind kind)
 {
+    const bool content = kind == BMF_SWEEP_CONCAT;
     while (*next < count) {
         const int32_t u = user[(*next)++];
         const int64_t first = s->indptr[u];
@@ -201,9 +205,11 @@ INLINE bool take_user(lane *l, const bmf_sweep *s, const bmf_content_rates *c, c
             l->rest_at = s->slots->rest_at ? s->slots->rest_at + first : NULL;
             bmf_content_begin(&l->content, s, c, u, n);
         }
+        if (kind == BMF_SWEEP_RATED)
+            l->rates = s->user_rates[u];
         lay_out(l, content);
         for (int32_t j = 0; j < AHEAD; j++)
-            prefetch_item(s, entry_at(l->block, j, content)->item, s->stride, content);
+            prefetch_item(s, entry_at(l->block, j, content)->item, s->stride, kind);
         return true;
     }
     return false;

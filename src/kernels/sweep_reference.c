@@ -80,11 +80,42 @@ static void renew_norms(const bmf_sweep *s, const int32_t *user, int64_t count)
     }
 }
 
+static float cut(float delta, float clip)
+{
+    return delta > clip ? clip : delta < -clip ? -clip : delta;
+}
+
+/* Rows with rates of their own. */
+static void visit_rated(void *context, int32_t user, int64_t entry)
+{
+    reference *ref = context;
+    const bmf_sweep *s = ref->sweep;
+    const int32_t item = s->item[entry];
+    const bmf_row_rates of_user = s->user_rates[user], of_item = s->item_rates[item];
+    float *P = s->P + user * s->stride, *Q = s->Q + item * s->stride;
+    float *b_u = &s->user_bias[user], *b_i = &s->item_bias[item];
+    float e = s->value[entry] - s->mean - *b_u - *b_i;
+    for (int64_t f = 0; f < s->stride; f++)
+        e -= P[f] * Q[f];
+    *b_u += cut(of_user.bias_eta * e - of_user.bias_decay * *b_u, s->clip);
+    *b_i += cut(of_item.bias_eta * e - of_item.bias_decay * *b_i, s->clip);
+    for (int64_t f = 0; f < s->stride; f++) {
+        const float p = P[f], q = Q[f];
+        P[f] = p + cut(of_user.eta * e * q - of_user.decay * p, s->clip);
+        Q[f] = q + cut(of_item.eta * e * p - of_item.decay * q, s->clip);
+    }
+    ref->squares += (double)e * (double)e;
+}
+
 static void run_reference(reference *ref, const int32_t *user, int64_t count, int lanes)
 {
     const bmf_sweep *sweep = ref->sweep;
     if (sweep->V) {
         bmf_sweep_visit(sweep, user, count, lanes, visit_embedded, ref);
+        return;
+    }
+    if (sweep->user_rates) {
+        bmf_sweep_visit(sweep, user, count, lanes, visit_rated, ref);
         return;
     }
     if (sweep->content)

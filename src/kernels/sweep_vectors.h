@@ -11,6 +11,7 @@ typedef int32_t marks __attribute__((vector_size(VECTOR_FLOATS * 4)));
 
 /* One value for each lane of a group. */
 typedef float four __attribute__((vector_size(16)));
+typedef float four_loose __attribute__((vector_size(16), aligned(4), may_alias)); /* in memory */
 typedef int32_t four_ints __attribute__((vector_size(16)));
 typedef float eight __attribute__((vector_size(32), may_alias));
 typedef double four_doubles __attribute__((vector_size(32)));

@@ -25,6 +25,7 @@ typedef struct world {
     bmf_content_pattern pattern;
     bmf_content_slots slots;
     double scale[M], norm2[M];
+    bmf_row_rates user_rates[M], item_rates[N];
     float *P, *Q;
 } world;
 
@@ -80,7 +81,17 @@ static void fill_ratings(world *w)
     assert_true(w->indptr[3] > w->indptr[2]);
 }
 
-static world *make_world(int64_t stride, bool concat, float clip)
+/* Rates that differ by powers of ten. */
+static void fill_rates(bmf_row_rates *rates, int64_t rows, uint64_t key)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        float *number = &rates[r].eta;
+        for (int j = 0; j < 4; j++)
+            number[j] = (j % 2 ? 1e-3f : 0.02f) * powf(10, (float)bmf_rng_uniform(key, (uint64_t)(4 * r + j)) - 0.7f);
+    }
+}
+
+static world *make_world(int64_t stride, bmf_sweep_kind kind, float clip)
 {
     bmf_error err = BMF_ERROR_INIT;
     world *w = bmf_alloc_zero(1, sizeof *w, "world", &err);
@@ -94,6 +105,8 @@ static world *make_world(int64_t stride, bool concat, float clip)
     fill_ratings(w);
     fill_content(w);
     fill_weights(w);
+    fill_rates(w->user_rates, M, 21);
+    fill_rates(w->item_rates, N, 22);
     w->sweep = (bmf_sweep){.first_user = 1000,
                            .indptr = w->indptr,
                            .item = w->item,
@@ -103,7 +116,7 @@ static world *make_world(int64_t stride, bool concat, float clip)
                            .Q = w->Q,
                            .user_bias = w->b_u,
                            .item_bias = w->b_i,
-                           .content = concat ? &w->rows : NULL,
+                           .content = kind == BMF_SWEEP_CONCAT ? &w->rows : NULL,
                            .slots = &w->slots,
                            .W_indptr = w->pattern.indptr,
                            .W = w->W,
@@ -118,6 +131,10 @@ static world *make_world(int64_t stride, bool concat, float clip)
                            .content_regularization = 0.03f,
                            .clip = clip,
                            .order_key = 99};
+    if (kind == BMF_SWEEP_RATED) {
+        w->sweep.user_rates = w->user_rates;
+        w->sweep.item_rates = w->item_rates;
+    }
     return w;
 }
 
@@ -132,8 +149,9 @@ static void free_world(world *w)
     bmf_free(w);
 }
 
-static void assert_same(const world *a, const world *b, int64_t stride, bool concat)
+static void assert_same(const world *a, const world *b, int64_t stride, bmf_sweep_kind kind)
 {
+    const bool concat = kind == BMF_SWEEP_CONCAT;
     for (int64_t j = 0; j < M * stride; j++)
         assert_close((double)a->P[j], (double)b->P[j], 2e-4);
     for (int64_t j = 0; j < N * stride; j++)
@@ -152,22 +170,22 @@ static void assert_same(const world *a, const world *b, int64_t stride, bool con
         assert_close(a->scale[u] * a->scale[u] * a->norm2[u], b->scale[u] * b->scale[u] * b->norm2[u], 1e-3);
 }
 
-static void compare(const char *name, int64_t stride, bool concat, float clip)
+static void compare(const char *name, int64_t stride, bmf_sweep_kind kind, float clip)
 {
     bmf_kernel kernel;
     bmf_error err = BMF_ERROR_INIT;
-    if (bmf_kernel_choose(stride, concat, name, &kernel, &err) != BMF_OK) {
+    if (bmf_kernel_choose(stride, kind, name, &kernel, &err) != BMF_OK) {
         print_message("skipped: %s\n", err.text);
         return;
     }
-    world *fast = make_world(stride, concat, clip), *plain = make_world(stride, concat, clip);
+    world *fast = make_world(stride, kind, clip), *plain = make_world(stride, kind, clip);
     for (int epoch = 0; epoch < 5; epoch++) {
         fast->sweep.order_key = plain->sweep.order_key = (uint64_t)epoch;
         double got = kernel.sweep(&fast->sweep, fast->user, M);
         double wanted = bmf_sweep_reference(&plain->sweep, plain->user, M, kernel.lanes);
         assert_close(got, wanted, 1e-3 * wanted);
     }
-    assert_same(fast, plain, stride, concat);
+    assert_same(fast, plain, stride, kind);
     for (int64_t j = 0; j < M; j++)
         for (int64_t pad = stride - 3; pad < stride; pad++)
             assert_true(fast->P[j * stride + pad] == 0);
@@ -182,16 +200,18 @@ static void test_kernels_match_reference(void **state)
     static const int64_t strides[] = {16, 32, 48, 64, 80, 128, 208};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++)
         for (size_t s = 0; s < sizeof strides / sizeof *strides; s++)
-            for (int concat = 0; concat < 2; concat++)
-                compare(names[n], strides[s], concat, 5);
+            for (bmf_sweep_kind kind = 0; kind < BMF_SWEEP_KINDS; kind++)
+                compare(names[n], strides[s], kind, 5);
 }
 
 static void test_clip_binds(void **state)
 {
     (void)state;
-    compare(NULL, 32, false, 0.01f);
-    compare(NULL, 32, true, 0.01f);
-    compare("generic", 16, true, 0.003f);
+    compare(NULL, 32, BMF_SWEEP_PLAIN, 0.01f);
+    compare(NULL, 32, BMF_SWEEP_CONCAT, 0.01f);
+    compare(NULL, 32, BMF_SWEEP_RATED, 0.01f);
+    compare("v3", 16, BMF_SWEEP_RATED, 0.003f);
+    compare("generic", 16, BMF_SWEEP_CONCAT, 0.003f);
 }
 
 /* Elements of 2 and more: the clip binds although no error is large. */
@@ -203,9 +223,9 @@ static void test_clip_binds_on_large_rows(void **state)
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         bmf_kernel kernel;
         bmf_error err = BMF_ERROR_INIT;
-        if (bmf_kernel_choose(stride, false, names[n], &kernel, &err) != BMF_OK)
+        if (bmf_kernel_choose(stride, BMF_SWEEP_PLAIN, names[n], &kernel, &err) != BMF_OK)
             continue;
-        world *both[] = {make_world(stride, false, 0.1f), make_world(stride, false, 0.1f)};
+        world *both[] = {make_world(stride, BMF_SWEEP_PLAIN, 0.1f), make_world(stride, BMF_SWEEP_PLAIN, 0.1f)};
         for (int w = 0; w < 2; w++)
             for (int u = 0; u < M; u += 3) {
                 memset(both[w]->P + u * stride, 0, (size_t)stride * sizeof(float));
@@ -216,7 +236,7 @@ static void test_clip_binds_on_large_rows(void **state)
                 memset(both[w]->Q + i * stride, 0, 7 * sizeof(float)); /* the errors stay small at first */
         kernel.sweep(&both[0]->sweep, both[0]->user, M);
         bmf_sweep_reference(&both[1]->sweep, both[1]->user, M, kernel.lanes);
-        assert_same(both[0], both[1], stride, false);
+        assert_same(both[0], both[1], stride, BMF_SWEEP_PLAIN);
         free_world(both[0]);
         free_world(both[1]);
     }
@@ -228,10 +248,10 @@ static void test_strong_decay(void **state)
     (void)state;
     bmf_kernel kernel;
     bmf_error err = BMF_ERROR_INIT;
-    assert_ok(bmf_kernel_choose(16, true, NULL, &kernel, &err), err);
+    assert_ok(bmf_kernel_choose(16, BMF_SWEEP_CONCAT, NULL, &kernel, &err), err);
     const float strength[] = {18, 30, 45}; /* times the learning rate of 0.02 */
     for (int j = 0; j < 3; j++) {
-        world *fast = make_world(16, true, 500), *plain = make_world(16, true, 500);
+        world *fast = make_world(16, BMF_SWEEP_CONCAT, 500), *plain = make_world(16, BMF_SWEEP_CONCAT, 500);
         fast->sweep.content_regularization = plain->sweep.content_regularization = strength[j];
         for (int epoch = 0; epoch < 3; epoch++) {
             kernel.sweep(&fast->sweep, fast->user, M);
@@ -239,7 +259,7 @@ static void test_strong_decay(void **state)
         }
         for (int u = 0; u < M; u++)
             assert_true(isfinite(fast->norm2[u]));
-        assert_same(fast, plain, 16, true);
+        assert_same(fast, plain, 16, BMF_SWEEP_CONCAT);
         free_world(fast);
         free_world(plain);
     }
@@ -251,8 +271,8 @@ static void test_scale_is_renewed(void **state)
     (void)state;
     bmf_kernel kernel;
     bmf_error err = BMF_ERROR_INIT;
-    assert_ok(bmf_kernel_choose(16, true, NULL, &kernel, &err), err);
-    world *fast = make_world(16, true, 5), *plain = make_world(16, true, 5);
+    assert_ok(bmf_kernel_choose(16, BMF_SWEEP_CONCAT, NULL, &kernel, &err), err);
+    world *fast = make_world(16, BMF_SWEEP_CONCAT, 5), *plain = make_world(16, BMF_SWEEP_CONCAT, 5);
     fast->sweep.content_regularization = plain->sweep.content_regularization = 3;
     for (int epoch = 0; epoch < 10; epoch++) {
         kernel.sweep(&fast->sweep, fast->user, M);
@@ -260,7 +280,7 @@ static void test_scale_is_renewed(void **state)
         for (int u = 0; u < M; u++)
             assert_true(fast->scale[u] >= 1e-5 && fast->scale[u] <= 1);
     }
-    assert_same(fast, plain, 16, true);
+    assert_same(fast, plain, 16, BMF_SWEEP_CONCAT);
     free_world(fast);
     free_world(plain);
 }
@@ -281,7 +301,7 @@ static void note_visit(void *context, int32_t user, int64_t entry)
 static void test_order_covers_each_rating_once(void **state)
 {
     (void)state;
-    world *w = make_world(16, false, 5);
+    world *w = make_world(16, BMF_SWEEP_PLAIN, 5);
     for (int lanes = 1; lanes <= 4; lanes++) {
         seen s = {{0}, 0};
         w->sweep.order_key = (uint64_t)lanes;
@@ -314,7 +334,7 @@ static void test_unknown_kernel(void **state)
     (void)state;
     bmf_kernel kernel;
     bmf_error err = BMF_ERROR_INIT;
-    assert_int_equal(bmf_kernel_choose(16, false, "sse9", &kernel, &err), BMF_ERR_USAGE);
+    assert_int_equal(bmf_kernel_choose(16, BMF_SWEEP_PLAIN, "sse9", &kernel, &err), BMF_ERR_USAGE);
     assert_string_equal(err.text, "BMF_KERNEL=sse9: no such kernel (allowed: ref, generic, baseline, v3, v4)");
 }
 
