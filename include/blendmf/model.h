@@ -100,7 +100,7 @@ typedef struct blendmf_user blendmf_user;
 /* The user's bias b, factors P and, for "concat", weights W of the features of the rated items, that minimise
  *     Σ_i (r_i − mean − b_i − b − P·Q_i − W·x_i)² + s_b (b − b̄)² + s |P − P̄|² + s_c |W|²
  * over the n ratings, with the items as they are. (b̄, P̄) is the mean user of training. The strengths are n λ + 1/T each, λ the
- * regularization of the role and T the sum of the learning rates of the epochs that led to the model: SGD that stops after the
+ * regularization of the role and T the sum of its learning rates in the epochs that led to the model: SGD that stops after the
  * time T is held to its start about as strongly. No ratings: the mean user. The order of the ratings does not matter. Costs
  * about n² d for n < d unknowns, else n d². BMF_ERR_USAGE for an item or a rating that cannot be, BMF_ERR_INPUT for ratings too large to
  * be fitted. */

@@ -88,6 +88,7 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "rating_min", meta->rating_min);
     bmf_json_number(&json, "rating_max", meta->rating_max);
     bmf_json_number(&json, "learning_rate", meta->learning_rate);
+    bmf_json_number(&json, "bias_learning_rate", meta->bias_learning_rate);
     bmf_json_number(&json, "learning_rate_decay", meta->learning_rate_decay);
     bmf_json_number(&json, "regularization", meta->regularization);
     bmf_json_number(&json, "bias_regularization", meta->bias_regularization);

@@ -13,8 +13,8 @@
             e -= P_u[f] * Q_i[f];                                                                                      \
         for (int64_t j = 0; F > 0 && j < nnz; j++)                                                                     \
             e -= W_u[feature[j]] * x[j];                                                                               \
-        *b_u += CUT(eta * (e - rates->user_bias_lambda * *b_u), clip);                                                 \
-        *b_i += CUT(eta * (e - rates->item_bias_lambda * *b_i), clip);                                                 \
+        *b_u += CUT(rates->bias_eta * (e - rates->user_bias_lambda * *b_u), clip);                                     \
+        *b_i += CUT(rates->bias_eta * (e - rates->item_bias_lambda * *b_i), clip);                                     \
         for (int64_t f = 0; f < k; f++) {                                                                              \
             real p = P_u[f], q = Q_i[f];                                                                               \
             P_u[f] = p + CUT(eta * (e * q - rates->user_lambda * p), clip);                                            \
@@ -42,11 +42,11 @@
                 q += x[j] * V[feature[j] * stride + f];                                                                \
             e -= P_u[f] * q;                                                                                           \
         }                                                                                                              \
-        *b_u += CUT(eta * (e - rates->user_bias_lambda * *b_u), clip);                                                 \
-        *b_i += CUT(eta * (e - rates->item_bias_lambda * *b_i), clip);                                                 \
+        *b_u += CUT(rates->bias_eta * (e - rates->user_bias_lambda * *b_u), clip);                                     \
+        *b_i += CUT(rates->bias_eta * (e - rates->item_bias_lambda * *b_i), clip);                                     \
         for (int64_t j = 0; j < nnz; j++) {                                                                            \
             real *b_f = &feature_bias[feature[j]];                                                                     \
-            *b_f += CUT(eta * (e * x[j] - rates->content_lambda * *b_f), clip);                                        \
+            *b_f += CUT(rates->bias_eta * (e * x[j] - rates->content_lambda * *b_f), clip);                            \
         }                                                                                                              \
         for (int64_t f = 0; f < k; f++) {                                                                              \
             real p = P_u[f], q = Q_i[f], blended = q;                                                                  \

@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 /* BMF_SGD_STEP(real, suffix) declares
- *   bmf_sgd_rates_<suffix>: η, λ of P, Q, b_u, b_i and W, and the bound on a delta
+ *   bmf_sgd_rates_<suffix>: η, that of the biases, λ of P, Q, b_u, b_i and W, and the bound on a delta
  *   bmf_sgd_step_<suffix>(...): one step on rating r of P_u, Q_i (k), their biases and, if F > 0, W_u (F) with the content
  *   row given as nnz features and values; W is decayed densely. Returns e.
  *   bmf_sgd_embed_step_<suffix>(...): the same where features have factors V (rows of k, `stride` apart) and biases instead
  *   of users' weights; those of the row's features move. */
 #define BMF_SGD_STEP(real, suffix)                                                                                     \
     typedef struct bmf_sgd_rates_##suffix {                                                                            \
-        real eta, user_lambda, item_lambda, user_bias_lambda, item_bias_lambda, content_lambda, clip;                  \
+        real eta, bias_eta, user_lambda, item_lambda, user_bias_lambda, item_bias_lambda, content_lambda, clip;        \
     } bmf_sgd_rates_##suffix;                                                                                          \
     real bmf_sgd_step_##suffix(const bmf_sgd_rates_##suffix *rates, real r, real mean, int64_t k, real *P_u,           \
                                real *Q_i, real *b_u, real *b_i, int64_t F, real *W_u, int64_t nnz,                     \

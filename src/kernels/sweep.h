@@ -3,11 +3,11 @@
  *
  * One step on rating r of user u and item i, all deltas from the values before the step, each cut to ±clip:
  *     e    = r − (mean + b_u + b_i + P_u·Q_i [+ W_u·x_i])
- *     b_u += η(e − λ_bu b_u)      P_u += η(e Q_i − λ_P P_u)      [W_u += η(e x_i − λ_c W_u)]
- *     b_i += η(e − λ_bi b_i)      Q_i += η(e P_u − λ_Q Q_i)
+ *     b_u += η_b(e − λ_bu b_u)     P_u += η(e Q_i − λ_P P_u)      [W_u += η(e x_i − λ_c W_u)]
+ *     b_i += η_b(e − λ_bi b_i)     Q_i += η(e P_u − λ_Q Q_i)
  * Where features have factors V_f and biases β_f (the plain kernel alone does that), Q_i and b_i are Q_i + Vᵀx_i and b_i + β·x_i
  * in the prediction and in the step of P_u, and
- *     V_f += η(e x_if P_u − λ_c V_f)    β_f += η(e x_if − λ_c β_f)    for the features of i
+ *     V_f += η(e x_if P_u − λ_c V_f)    β_f += η_b(e x_if − λ_c β_f)    for the features of i
  *
  * W_u is kept as W_scale[u] times the stored row, so that the decay of the whole row is one multiplication and a step costs
  * the non-zeros of x_i, exactly (the scaled representation of Pegasos, Shalev-Shwartz et al. 2007, section 2.3). */
@@ -41,7 +41,7 @@ typedef struct bmf_sweep {
     float *W;                        /* (W_indptr[m]) stored rows; the last of a row stays 0 */
     double *W_scale, *W_norm2;       /* (m): W_u = W_scale[u] · W[u]; W_norm2[u] = ‖W[u]‖² of the stored row */
     float mean;
-    float learning_rate, clip;
+    float learning_rate, bias_learning_rate, clip;            /* η, η_b, the bound */
     float user_regularization, item_regularization;           /* λ_P, λ_Q */
     float user_bias_regularization, item_bias_regularization; /* λ_bu, λ_bi */
     float content_regularization;                             /* λ_c */

@@ -39,12 +39,12 @@ typedef struct rates {
 
 INLINE rates rates_of(const bmf_sweep *s)
 {
-    const float eta = s->learning_rate;
+    const float eta = s->learning_rate, bias_eta = s->bias_learning_rate;
     rates c = {.mean = s->mean,
                .eta = eta,
                .clip = s->clip,
-               .user = {eta, eta * s->user_regularization, eta, eta * s->user_bias_regularization},
-               .item = {eta, eta * s->item_regularization, eta, eta * s->item_bias_regularization},
+               .user = {eta, eta * s->user_regularization, bias_eta, bias_eta * s->user_bias_regularization},
+               .item = {eta, eta * s->item_regularization, bias_eta, bias_eta * s->item_bias_regularization},
                .clips = (vec){0} + s->clip,
                .content = bmf_content_rates_of(s)};
     c.most_eta_e = s->clip / 2 - (c.user.decay > c.item.decay ? c.user.decay : c.item.decay);

@@ -129,6 +129,7 @@ double bmf_sweep_reference(const bmf_sweep *sweep, const int32_t *user, int64_t 
 {
     reference ref = {sweep,
                      {.eta = sweep->learning_rate,
+                      .bias_eta = sweep->bias_learning_rate,
                       .user_lambda = sweep->user_regularization,
                       .item_lambda = sweep->item_regularization,
                       .user_bias_lambda = sweep->user_bias_regularization,

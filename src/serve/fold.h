@@ -11,11 +11,13 @@
 #include "linalg/ridge.h"
 #include "serve/serve.h"
 
+/* How strongly the unknowns of one user or one item with so many ratings are held at their start. */
+typedef enum bmf_serve_role { BMF_SERVE_A_USER, BMF_SERVE_AN_ITEM } bmf_serve_role;
 typedef struct bmf_serve_strengths {
     double bias, factors, content;
 } bmf_serve_strengths;
 
-bmf_serve_strengths bmf_serve_strengths_of(const blendmf_model *model, int64_t ratings);
+bmf_serve_strengths bmf_serve_strengths_of(const blendmf_model *model, bmf_serve_role role, int64_t ratings);
 
 /* BMF_ERR_USAGE for the first value that is not finite; what: "rating". */
 int bmf_serve_check_finite(const double *value, int64_t count, const char *what, bmf_error *err);

@@ -39,7 +39,7 @@ static void fill_problem(const blendmf_item *item, const int64_t *user, const do
                          double *target, double *strength, double *centre)
 {
     const int64_t k = item->model->model.factors;
-    const bmf_serve_strengths s = bmf_serve_strengths_of(item->model, problem->rows);
+    const bmf_serve_strengths s = bmf_serve_strengths_of(item->model, BMF_SERVE_AN_ITEM, problem->rows);
     for (int64_t i = 0; i < problem->rows; i++) {
         const bmf_serve_user of = bmf_serve_user_of(item->model, user[i]);
         double *row = problem->Z + i * problem->columns;

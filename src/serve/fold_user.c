@@ -15,13 +15,17 @@ struct blendmf_user {
     bmf_serve_user view;
 };
 
-bmf_serve_strengths bmf_serve_strengths_of(const blendmf_model *model, int64_t ratings)
+bmf_serve_strengths bmf_serve_strengths_of(const blendmf_model *model, bmf_serve_role role, int64_t ratings)
 {
+    const bmf_model_meta *meta = &model->meta;
     const double n = (double)ratings, start = 1 / model->training_time;
+    const double of_biases = meta->learning_rate > 0 ? meta->bias_learning_rate / meta->learning_rate : 1;
+    const bool item = role == BMF_SERVE_AN_ITEM;
     return (bmf_serve_strengths){
-        .bias = n * model->meta.bias_regularization + start,
-        .factors = n * model->meta.regularization + start,
-        .content = n * model->meta.content_regularization + start,
+        .bias = n * (item ? meta->item_bias_regularization : meta->user_bias_regularization) +
+                (of_biases > 0 ? start / of_biases : start),
+        .factors = n * (item ? meta->item_regularization : meta->user_regularization) + start,
+        .content = n * meta->content_regularization + start,
     };
 }
 
@@ -86,7 +90,7 @@ static void fill_rows(const blendmf_model *model, const int64_t *item, const dou
 /* Where every unknown is held, and how strongly: the mean user, and no weights. */
 static void fill_prior(const blendmf_model *model, int64_t ratings, int64_t unknowns, double *strength, double *centre)
 {
-    const bmf_serve_strengths s = bmf_serve_strengths_of(model, ratings);
+    const bmf_serve_strengths s = bmf_serve_strengths_of(model, BMF_SERVE_A_USER, ratings);
     const int64_t k = model->model.factors;
     for (int64_t j = 0; j < unknowns; j++) {
         strength[j] = j == 0 ? s.bias : j <= k ? s.factors : s.content;

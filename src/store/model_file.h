@@ -46,7 +46,7 @@ typedef struct bmf_model_meta {
     bmf_content_mode content;
     double global_mean;
     double content_weight;
-    double learning_rate, learning_rate_decay;
+    double learning_rate, bias_learning_rate, learning_rate_decay; /* the second is the first in older files */
     double regularization, bias_regularization, content_regularization;
     double user_regularization, item_regularization; /* of P, of Q; those above where a file is older than these */
     double user_bias_regularization, item_bias_regularization;

@@ -49,13 +49,14 @@ static const bmf_h5_field fields[] = {
     META_TEXT(dataset),
     META(dataset_fingerprint, BMF_H5_UINT64),
     /* younger than the first files: */
+    META(bias_learning_rate, BMF_H5_FLOAT64),
     META(user_regularization, BMF_H5_FLOAT64),
     META(item_regularization, BMF_H5_FLOAT64),
     META(user_bias_regularization, BMF_H5_FLOAT64),
     META(item_bias_regularization, BMF_H5_FLOAT64),
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
-#define YOUNGER 4
+#define YOUNGER 5
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -129,6 +130,7 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
 {
     attributes record;
     memset(&record, 0, sizeof record);
+    record.meta.bias_learning_rate = NAN;
     record.meta.user_regularization = record.meta.item_regularization = NAN;
     record.meta.user_bias_regularization = record.meta.item_bias_regularization = NAN;
     int status = bmf_h5_read_checked_fields(file, fields, FIELDS - YOUNGER, FIELDS, &record, err);
@@ -142,6 +144,7 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
                         record.content);
     *meta = record.meta;
     meta->content = (bmf_content_mode)mode;
+    take_unless_given(&meta->bias_learning_rate, meta->learning_rate);
     take_unless_given(&meta->user_regularization, meta->regularization);
     take_unless_given(&meta->item_regularization, meta->regularization);
     take_unless_given(&meta->user_bias_regularization, meta->bias_regularization);

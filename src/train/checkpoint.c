@@ -212,7 +212,8 @@ static int check_options(const bmf_trainer *t, const bmf_model_file *file, const
     if (all.length == 0)
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_USAGE,
-                    "--resume: %s was made with %s; only --learning-rate, --learning-rate-decay, --epochs, --patience, "
+                    "--resume: %s was made with %s; only --learning-rate, --bias-learning-rate, --learning-rate-decay, "
+                    "--epochs, --patience, "
                     "--merges-per-epoch and the numbers of ranks and threads may change",
                     path, all.text);
 }
@@ -319,6 +320,8 @@ static void take_changes(bmf_trainer *t, const bmf_model_meta *meta)
     const bmf_train_options *o = &t->options;
     differences all = {.length = 0};
     differ_in_number(&all, "learning-rate", meta->learning_rate, o->learning_rate);
+    if (meta->bias_learning_rate * o->learning_rate != o->bias_learning_rate * meta->learning_rate)
+        differ_in_number(&all, "bias-learning-rate", meta->bias_learning_rate, o->bias_learning_rate);
     differ_in_number(&all, "learning-rate-decay", meta->learning_rate_decay, o->learning_rate_decay);
     differ_in_count(&all, "epochs", t->state.epochs, o->epochs);
     differ_in_count(&all, "patience", t->state.patience, o->patience);

@@ -10,9 +10,10 @@
 
 /* One kind of parameter: factors, or biases. */
 typedef struct pull {
-    double a;         /* of a step, with the decay */
-    double decay;     /* λ η / a */
-    double curvature; /* η h_max */
+    double a;             /* of a step, with the decay */
+    double decay;         /* λ η / a */
+    double curvature;     /* η h_max */
+    double content_decay; /* η λ_c */
     bmf_saturation saturation;
 } pull;
 
@@ -22,7 +23,6 @@ typedef struct division {
     bmf_model *model;
     const bmf_item_side *start;
     pull factor, bias;
-    double content_decay; /* η λ_c */
 } division;
 
 /* Rows of the transpose are in order of items. */
@@ -92,11 +92,13 @@ int64_t bmf_embed_bytes(int64_t items, int64_t features, int64_t entries, int64_
 }
 
 /* `largest`: steps on one item. */
-static void describe_pull(pull *p, double learning_rate, double lambda, double h, double h_max, int64_t largest)
+static void describe_pull(pull *p, double learning_rate, double lambda, double content_lambda, double h, double h_max,
+                          int64_t largest)
 {
     p->a = bmf_merge_pull(learning_rate, lambda, h);
     p->decay = p->a > 0 ? lambda * learning_rate / p->a : 0;
     p->curvature = learning_rate * h_max;
+    p->content_decay = learning_rate * content_lambda;
     bmf_saturation_init(&p->saturation, p->a, largest);
 }
 
@@ -148,12 +150,12 @@ static void move_feature(const division *d, int64_t feature, float *sum)
         overlap += fabs((double)x) * (double)n * (double)d->embed->row_sum[i];
         steps += (double)n;
     }
-    const double decay = d->content_decay * steps;
+    const double decay = d->factor.content_decay * steps, bias_decay = d->bias.content_decay * steps;
     const float c = damping(d->factor.curvature * overlap + decay), shrink = (float)decay;
     float *V = d->model->V + feature * stride, *bias = &d->model->feature_bias[feature];
     for (int64_t f = 0; f < stride; f++)
         V[f] += c * (sum[f] - shrink * V[f]);
-    *bias += damping(d->bias.curvature * overlap + decay) * ((float)bias_sum - shrink * *bias);
+    *bias += damping(d->bias.curvature * overlap + bias_decay) * (float)(bias_sum - bias_decay * (double)*bias);
 }
 
 /* Moves the item's own part in what its features have left over and blends them. y: (stride) to work in. 0 unless something
@@ -192,9 +194,10 @@ bool bmf_embed_divide(const bmf_embed *embed, const bmf_embed_window *window, bm
     float change = 0;
     for (int64_t i = 0; i < n; i++)
         largest = window->steps[i] > largest ? window->steps[i] : largest;
-    describe_pull(&d.factor, window->learning_rate, window->regularization, window->h, window->h_max, largest);
-    describe_pull(&d.bias, window->learning_rate, window->bias_regularization, 1, 1, largest);
-    d.content_decay = window->learning_rate * window->content_regularization;
+    describe_pull(&d.factor, window->learning_rate, window->regularization, window->content_regularization, window->h,
+                  window->h_max, largest);
+    describe_pull(&d.bias, window->bias_learning_rate, window->bias_regularization, window->content_regularization, 1,
+                  1, largest);
 #pragma omp parallel reduction(+ : change) num_threads((int)embed->threads) if (embed->threads > 1)
     {
         float *row = embed->work + omp_get_thread_num() * stride;

@@ -31,8 +31,9 @@ typedef struct bmf_embed {
 
 /* What a window did, and by which rates. */
 typedef struct bmf_embed_window {
-    const int32_t *steps; /* (n) over all copies on all ranks */
-    double learning_rate, regularization, bias_regularization, content_regularization;
+    const int32_t *steps;                     /* (n) over all copies on all ranks */
+    double learning_rate, bias_learning_rate; /* of the items' factors and those of features; of the biases of both */
+    double regularization, bias_regularization, content_regularization;
     double h, h_max; /* mean of the squared entries of P; largest eigenvalue of their second moments */
 } bmf_embed_window;
 

@@ -36,6 +36,7 @@ bmf_train_options bmf_train_defaults(void)
         .factors = 32,
         .epochs = 100,
         .learning_rate = 0.01,
+        .bias_learning_rate = NAN,
         .learning_rate_decay = 1,
         .regularization = 0.04,
         .bias_regularization = 0.0005,
@@ -65,6 +66,7 @@ static void take_unless_given(double *own, double of_all)
 bmf_train_options bmf_train_resolved(const bmf_train_options *options)
 {
     bmf_train_options resolved = *options;
+    take_unless_given(&resolved.bias_learning_rate, options->learning_rate);
     take_unless_given(&resolved.user_regularization, options->regularization);
     take_unless_given(&resolved.item_regularization, options->regularization);
     take_unless_given(&resolved.user_bias_regularization, options->bias_regularization);
@@ -98,6 +100,7 @@ static const count_bound count_bounds[] = {
 
 static const real_bound real_bounds[] = {
     {"learning-rate", AT(learning_rate), 0, 10, true},
+    {"bias-learning-rate", AT(bias_learning_rate), 0, 10, true},
     {"learning-rate-decay", AT(learning_rate_decay), 0, 1, true},
     {"regularization", AT(regularization), 0, 10, false},
     {"bias-regularization", AT(bias_regularization), 0, 10, false},
@@ -116,22 +119,25 @@ static const real_bound real_bounds[] = {
 static int check_decays(const bmf_train_options *options, bmf_error *err)
 {
     const struct {
-        const char *name;
-        double value;
-    } decays[] = {{"regularization", options->regularization},
-                  {"bias-regularization", options->bias_regularization},
-                  {"user-regularization", options->user_regularization},
-                  {"item-regularization", options->item_regularization},
-                  {"user-bias-regularization", options->user_bias_regularization},
-                  {"item-bias-regularization", options->item_bias_regularization},
-                  {"content-regularization", options->content_regularization}};
+        const char *rate, *name;
+        double eta, value;
+    } decays[] = {
+        {"learning-rate", "regularization", options->learning_rate, options->regularization},
+        {"bias-learning-rate", "bias-regularization", options->bias_learning_rate, options->bias_regularization},
+        {"learning-rate", "user-regularization", options->learning_rate, options->user_regularization},
+        {"learning-rate", "item-regularization", options->learning_rate, options->item_regularization},
+        {"bias-learning-rate", "user-bias-regularization", options->bias_learning_rate,
+         options->user_bias_regularization},
+        {"bias-learning-rate", "item-bias-regularization", options->bias_learning_rate,
+         options->item_bias_regularization},
+        {"learning-rate", "content-regularization", options->learning_rate, options->content_regularization},
+    };
     for (size_t i = 0; i < sizeof decays / sizeof *decays; i++)
-        if (options->learning_rate * decays[i].value >= 1)
+        if (decays[i].eta * decays[i].value >= 1)
             return bmf_fail(err, BMF_ERR_USAGE,
-                            "--learning-rate %g times --%s %g is %g: a step would take a parameter past "
-                            "zero (allowed: below 1)",
-                            options->learning_rate, decays[i].name, decays[i].value,
-                            options->learning_rate * decays[i].value);
+                            "--%s %g times --%s %g is %g: a step would take a parameter past zero (allowed: below 1)",
+                            decays[i].rate, decays[i].eta, decays[i].name, decays[i].value,
+                            decays[i].eta * decays[i].value);
     return BMF_OK;
 }
 

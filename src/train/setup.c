@@ -187,6 +187,11 @@ void bmf_trainer_measure_P(bmf_trainer *t)
     t->state.P_mean_square = squares / ((double)t->shard.all_users * (double)t->options.factors);
 }
 
+double bmf_trainer_bias_rate(const bmf_trainer *t)
+{
+    return t->state.learning_rate * (t->options.bias_learning_rate / t->options.learning_rate);
+}
+
 void bmf_trainer_measure_curvature(bmf_trainer *t)
 {
     if (t->totals)
@@ -349,6 +354,7 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
         .global_mean = t->shard.mean,
         .content_weight = o->content_weight,
         .learning_rate = o->learning_rate,
+        .bias_learning_rate = o->bias_learning_rate,
         .learning_rate_decay = o->learning_rate_decay,
         .regularization = o->regularization,
         .bias_regularization = o->bias_regularization,

@@ -47,7 +47,7 @@ static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_WAIT);
     bmf_merge_window(t->merge, steps,
                      bmf_merge_pull(t->state.learning_rate, o->item_regularization, t->state.P_mean_square),
-                     bmf_merge_pull(t->state.learning_rate, o->item_bias_regularization, 1), sums);
+                     bmf_merge_pull(bmf_trainer_bias_rate(t), o->item_bias_regularization, 1), sums);
     t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
 }
 
@@ -61,6 +61,7 @@ static bool divide_window(bmf_trainer *t, int64_t window, double h)
     const bmf_embed_window did = {
         .steps = t->totals,
         .learning_rate = t->state.learning_rate,
+        .bias_learning_rate = bmf_trainer_bias_rate(t),
         .regularization = o->item_regularization,
         .bias_regularization = o->item_bias_regularization,
         .content_regularization = o->content_regularization,
@@ -116,6 +117,7 @@ static int run_windows(bmf_trainer *t, const volatile int *stop, ending *how, bm
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_ORDER);
     t->sweep.order_key = bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_RATING_ORDER), number);
     t->sweep.learning_rate = (float)state->learning_rate;
+    t->sweep.bias_learning_rate = (float)bmf_trainer_bias_rate(t);
     if (state->window == 0)
         bmf_trainer_measure_curvature(t);
     *how = EPOCH_IS_OVER;

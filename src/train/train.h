@@ -40,7 +40,8 @@ typedef struct bmf_train_options {
     int64_t factors;                     /* k ≥ 1 */
     int64_t epochs;                      /* ≥ 1 */
     double learning_rate;                /* η > 0 */
-    double learning_rate_decay;          /* η is multiplied by it after each epoch; in (0, 1] */
+    double bias_learning_rate;           /* of the biases, > 0; NaN: η */
+    double learning_rate_decay;          /* the learning rates are multiplied by it after each epoch; in (0, 1] */
     double regularization;               /* λ of the factors, ≥ 0 */
     double bias_regularization;          /* λ of the biases, ≥ 0 */
     double user_regularization;          /* λ of P, ≥ 0; NaN here and in the next three: as the two above say */
@@ -75,7 +76,8 @@ typedef struct bmf_train_files {
 /* The defaults that `blendmf train --help` shows. */
 bmf_train_options bmf_train_defaults(void);
 
-/* The same with each role's λ: where it is NaN, that of all factors or of all biases. Pure. */
+/* The same with the η of the biases and each role's λ: where it is NaN, that of the factors, that of all factors or of all
+ * biases. Pure. */
 bmf_train_options bmf_train_resolved(const bmf_train_options *options);
 
 /* Of resolved options. BMF_ERR_USAGE naming the first option out of its range, its value and what is allowed. Pure. */

@@ -65,6 +65,9 @@ double bmf_trainer_squares_of_P(const bmf_trainer *t);
 /* Σ P² over all ranks into the mean that the merge wants. Collective. */
 void bmf_trainer_measure_P(bmf_trainer *t);
 
+/* The learning rate of the biases now: it moves as that of the factors does. */
+double bmf_trainer_bias_rate(const bmf_trainer *t);
+
 /* The largest eigenvalue of the mean of P_u P_uᵀ, which features that learn by windows want. Collective. */
 void bmf_trainer_measure_curvature(bmf_trainer *t);
 

@@ -90,6 +90,7 @@ bmf_sweep bench_sweep(const bmf_shard *shard, const bench_weights *weights, cons
                        .W_norm2 = model->W_norm2,
                        .mean = 3.5f,
                        .learning_rate = 0.005f,
+                       .bias_learning_rate = 0.005f,
                        .user_regularization = 0.02f,
                        .item_regularization = 0.02f,
                        .user_bias_regularization = 0.02f,

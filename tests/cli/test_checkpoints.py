@@ -111,7 +111,7 @@ class Checkpoints(CommandTest):
             message = self.fail_with(USAGE, *self.args("--epochs", 4, "--resume", "--factors", 6, "--seed", 9, "--clip", 4),
                                      ranks=ranks)
             self.assertEqual(message, f"blendmf train: --resume: {self.checkpoint} was made with --factors 5 (now 6), --clip "
-                             "5 (now 4), --seed 1 (now 9); only --learning-rate, --learning-rate-decay, --epochs, "
+                             "5 (now 4), --seed 1 (now 9); only --learning-rate, --bias-learning-rate, --learning-rate-decay, --epochs, "
                              "--patience, --merges-per-epoch and the numbers of ranks and threads may change")
         self.assertEqual(self.checkpoint.read_bytes(), (self.dir / "copy").read_bytes())
 

@@ -165,6 +165,12 @@ class Training(CommandTest):
         self.assertEqual(trained("--regularization", 0.25, "--bias-regularization", 0.5, "--user-bias-regularization", 1,
                                  "--user-regularization", 2), (2, 0.25, 1, 0.5))
         self.assertIn("user biases 1,", self.succeed("info", self.dir / "m.h5").stdout)
+        rates = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, "--learning-rate", 0.02)
+        self.assertEqual(rates["options"]["bias_learning_rate"], 0.02)
+        apart = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, "--learning-rate", 0.02,
+                             "--bias-learning-rate", 0.005)
+        self.assertEqual(apart["options"]["bias_learning_rate"], 0.005)
+        self.assertNotEqual(rates["history"][0]["val_rmse"], apart["history"][0]["val_rmse"])
         message = self.fail_with(2, "train", data, "-o", self.dir / "m.h5", "--learning-rate", 0.5,
                                  "--item-bias-regularization", 3)
         self.assertIn("--item-bias-regularization 3", message)

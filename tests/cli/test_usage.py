@@ -10,7 +10,7 @@ OPTIONS = {
                "max-bad-lines", "seed", "threads", "json", "quiet", "help"],
     "synth": ["output", "csv", "users", "items", "ratings", "factors", "features", "user-features", "noise", "split-ratios", "seed", "json",
               "quiet", "help"],
-    "train": ["output", "content", "content-updates", "factors", "epochs", "learning-rate", "learning-rate-decay", "regularization",
+    "train": ["output", "content", "content-updates", "factors", "epochs", "learning-rate", "bias-learning-rate", "learning-rate-decay", "regularization",
               "bias-regularization", "user-regularization", "item-regularization", "user-bias-regularization",
               "item-bias-regularization", "content-regularization", "content-svd", "content-weight", "init-std", "clip",
               "patience", "threads", "merge", "merges-per-epoch", "exact-train-loss", "io", "seed", "checkpoint",

@@ -76,8 +76,12 @@ void world_make(serve_world *world, bmf_content_mode mode, int64_t users, int64_
     world->meta.best_epoch = 2;
     world->meta.global_mean = 3.4375;
     world->meta.content_weight = 0.75;
-    world->meta.regularization = 0.04;
-    world->meta.bias_regularization = 0.001;
+    world->meta.learning_rate = 0.25;
+    world->meta.bias_learning_rate = 0.125;
+    world->meta.user_regularization = 0.04;
+    world->meta.item_regularization = 0.06;
+    world->meta.user_bias_regularization = 0.001;
+    world->meta.item_bias_regularization = 0.002;
     world->meta.content_regularization = 0.01;
     world->meta.rating_min = 0.5;
     world->meta.rating_max = 5;

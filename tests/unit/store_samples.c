@@ -209,6 +209,7 @@ bmf_model_meta sample_meta(const bmf_dataset *dataset, bmf_content_mode mode, in
                             .global_mean = 3.53,
                             .content_weight = 0.75,
                             .learning_rate = 0.0125,
+                            .bias_learning_rate = 0.005,
                             .learning_rate_decay = 0.97,
                             .regularization = 0.086,
                             .bias_regularization = 0.00127,

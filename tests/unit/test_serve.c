@@ -341,9 +341,8 @@ static void expected_user(const serve_world *world, const int64_t *item, const d
     }
     memset(A, 0, sizeof A);
     for (int64_t j = 0; j < n; j++) {
-        A[j][j] = start + r * (j == 0   ? world->meta.bias_regularization
-                               : j <= k ? world->meta.regularization
-                                        : world->meta.content_regularization);
+        A[j][j] = j == 0 ? 2 * start + r * world->meta.user_bias_regularization /* biases move half as fast */
+                         : start + r * (j <= k ? world->meta.user_regularization : world->meta.content_regularization);
         theta[j] = A[j][j] * centre[j] / known;
     }
     for (int64_t i = 0; i < count; i++) {
@@ -480,7 +479,8 @@ static void expected_item(const serve_world *world, const int64_t *user, const d
     const double start = 1 / (world_learning_rate[0] + world_learning_rate[1]), r = (double)count;
     memset(A, 0, sizeof A);
     for (int64_t j = 0; j < n; j++) {
-        A[j][j] = start + r * (j == 0 ? world->meta.bias_regularization : world->meta.regularization);
+        A[j][j] =
+            j == 0 ? 2 * start + r * world->meta.item_bias_regularization : start + r * world->meta.item_regularization;
         theta[j] = A[j][j] * prior[j];
     }
     for (int64_t i = 0; i < count; i++) {

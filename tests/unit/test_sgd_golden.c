@@ -102,8 +102,8 @@ static void double_reference(bool concat)
     read_matrix(json_object_get(golden, "Q0"), N, K, Q);
     read_matrix(json_object_get(golden, "W0"), M, F, W);
     const double lambda = number("regularization");
-    const bmf_sgd_rates_double rates = {number("learning_rate"), lambda, lambda, lambda, lambda, lambda,
-                                        number("clip")};
+    const bmf_sgd_rates_double rates = {
+        number("learning_rate"), number("learning_rate"), lambda, lambda, lambda, lambda, lambda, number("clip")};
     json_t *wanted = json_object_get(golden, concat ? "concat" : "plain");
     const double mean = json_number_value(json_object_get(wanted, "global_mean"));
     for (int epoch = 0; epoch < (int)number("epochs"); epoch++)
@@ -213,6 +213,7 @@ static void float_kernel(const char *name, bool concat)
                        .W_norm2 = a->norm2,
                        .mean = (float)json_number_value(json_object_get(wanted, "global_mean")),
                        .learning_rate = (float)number("learning_rate"),
+                       .bias_learning_rate = (float)number("learning_rate"),
                        .user_regularization = lambda,
                        .item_regularization = lambda,
                        .user_bias_regularization = lambda,

@@ -124,6 +124,7 @@ static world *make_world(int64_t stride, bmf_sweep_kind kind, float clip)
                            .W_norm2 = w->norm2,
                            .mean = 3,
                            .learning_rate = 0.02f,
+                           .bias_learning_rate = 0.013f,
                            .user_regularization = 0.05f,
                            .item_regularization = 0.08f,
                            .user_bias_regularization = 0.01f,
