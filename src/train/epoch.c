@@ -292,6 +292,15 @@ static int64_t cut_chunks(bmf_epoch *epoch, int64_t window)
     return chunks;
 }
 
+/* One chunk on the item side that all threads update without locks. Hogwild! (Niu et al. 2011) shows that such steps
+ * converge where each touches a small part of the parameters, as a rating does. What is raced on are the floats of Q and the item
+ * biases alone: they are aligned, so no load sees half of a store, and no index, pointer or count is among them. The race is
+ * suppressed by this function's name in tests/threads/tsan.supp, and no other is. */
+static double sweep_shared(const bmf_epoch *epoch, const bmf_kernel *kernel, const bmf_sweep *sweep, const chunk *c)
+{
+    return sweep_positions(epoch, kernel, sweep, c->first, c->last);
+}
+
 /* All threads on one item side: chunks are taken as threads become free. */
 static double sweep_chunks(bmf_epoch *epoch, const bmf_kernel *kernel, const bmf_sweep *sweep, int64_t window)
 {
@@ -299,7 +308,7 @@ static double sweep_chunks(bmf_epoch *epoch, const bmf_kernel *kernel, const bmf
     double squares = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(+ : squares) num_threads((int)epoch->threads)
     for (int64_t c = 0; c < chunks; c++)
-        squares += sweep_positions(epoch, kernel, sweep, epoch->chunk[c].first, epoch->chunk[c].last);
+        squares += sweep_shared(epoch, kernel, sweep, &epoch->chunk[c]);
     return squares;
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from command import CommandTest, Result, command_line, run
+from command import ALONE, CommandTest, Result, command_line, run
 
 TIMES = {"seconds", "updates_per_second", "merge_share"}  # and those that begin with phase; of /history
 
@@ -126,7 +126,7 @@ class CheckpointTest(CommandTest):
         settings = {
             "TMPDIR": str(self.scratch),
             "OMPI_MCA_btl_vader_backing_directory": str(self.scratch),
-            "OMPI_MCA_odls_base_sigkill_timeout": "0",  # seconds from TERM to KILL for ranks whose fellows died
+            **ALONE,
         }
         self.addCleanup(self.restore, {name: os.environ.get(name) for name in settings})
         os.environ.update(settings)

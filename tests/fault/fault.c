@@ -225,45 +225,39 @@ static bool allocation_fails(const void *caller)
     return fails(ALLOC, place);
 }
 
-/* Allocations */
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-void *__libc_memalign(size_t align, size_t size);
-
-void *malloc(size_t size)
-{
-    return allocation_fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return allocation_fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *block, size_t size)
-{
-    return allocation_fails(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
-}
-
-int posix_memalign(void **out, size_t align, size_t size)
-{
-    int before = errno;
-    void *block = allocation_fails(__builtin_return_address(0)) ? NULL : __libc_memalign(align, size);
-    errno = before;
-    if (!block)
-        return ENOMEM;
-    *out = block;
-    return 0;
-}
-
-/* Files. Each function calls the next one of its name. */
-
+/* Each function calls the next one of its name: the C library's, or that of a sanitizer in front of it. */
 #define NEXT(result, name, ...)                                                                                        \
     static result (*next)(__VA_ARGS__);                                                                                \
     if (!next)                                                                                                         \
     *(void **)&next = dlsym(RTLD_NEXT, #name)
+
+/* Allocations */
+
+void *malloc(size_t size)
+{
+    NEXT(void *, malloc, size_t);
+    return allocation_fails(__builtin_return_address(0)) ? NULL : next(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    NEXT(void *, calloc, size_t, size_t);
+    return allocation_fails(__builtin_return_address(0)) ? NULL : next(count, size);
+}
+
+void *realloc(void *block, size_t size)
+{
+    NEXT(void *, realloc, void *, size_t);
+    return allocation_fails(__builtin_return_address(0)) ? NULL : next(block, size);
+}
+
+int posix_memalign(void **out, size_t align, size_t size)
+{
+    NEXT(int, posix_memalign, void **, size_t, size_t);
+    return allocation_fails(__builtin_return_address(0)) ? ENOMEM : next(out, align, size);
+}
+
+/* Files */
 
 int open(const char *path, int flags, ...)
 {

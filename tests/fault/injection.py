@@ -1,7 +1,7 @@
 """Runs blendmf with calls that fail on purpose, many at a time, and checks what must hold of every one of them.
 
 FAULT_LIBRARY is the built fault.c, which tells the settings. BLENDMF_FAULT_ALL=1 in the environment tries every call
-instead of a spread of them.
+instead of a spread of them, BLENDMF_FAULT_SHARE=N an Nth of those.
 """
 import json
 import os
@@ -15,10 +15,11 @@ from pathlib import Path
 
 import h5py
 
-from command import IO, MEMORY, OK, CommandTest, Result, command_line
+from command import ALONE, IO, MEMORY, OK, CommandTest, Result, command_line
 
 LIBRARY = os.environ.get("FAULT_LIBRARY", "libfault.so")
 EVERY_CALL = bool(os.environ.get("BLENDMF_FAULT_ALL"))
+SHARE = int(os.environ.get("BLENDMF_FAULT_SHARE", "1"))
 AT_ONCE = 2 * (os.cpu_count() or 1)  # starting MPI is half waiting
 OLDER = b"what was here before"
 
@@ -97,12 +98,16 @@ class Run:
             (self.folder / name).parent.mkdir(exist_ok=True)
             (self.folder / name).write_bytes(OLDER)
         before, log = self.listing(), self.folder.with_suffix(".log")
-        env = {"LD_PRELOAD": LIBRARY, "FAULT_DIR": str(self.folder), "FAULT_LOG": str(log), **self.settings}
+        scratch = self.folder.with_suffix(".mpi")
+        scratch.mkdir()
+        env = {"LD_PRELOAD": LIBRARY, "TMPDIR": str(scratch), **ALONE, "FAULT_DIR": str(self.folder), "FAULT_LOG": str(log), **self.settings}
         line = command_line(self.command.args(self.folder), self.ranks)
         program = len(line) - len(self.command.words) - 1
         line[program:program] = ["env", *(f"{key}={value}" for key, value in env.items())]
-        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        # Python ignores PIPE, and so must mpirun: it may write to a rank that is gone by then
+        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, check=False, restore_signals=False)
         self.result = Result(line, done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
+        shutil.rmtree(scratch)
         told = log.read_text() if log.exists() else ""
         self.failed = [tuple(words.split(" ", 1)) for words in re.findall(r"(?m)^failed (.*)$", told)]
         self.calls = max((int(number) for number in re.findall(r"(?m)^calls (\d+)$", told)), default=0)
@@ -222,7 +227,8 @@ class InjectionTest(CommandTest):
 
 
 def spread(calls, first, more):
-    """Numbers of calls to try: the first `first`, the last, and about `more` between."""
+    """Numbers of calls to try: the first `first`, the last, and about `more` between; a share of these if there is one."""
+    first, more = -(-first // SHARE), -(-more // SHARE)
     if EVERY_CALL or calls <= first + more:
         return list(range(1, calls + 1))
     step = (calls - first) / more if more else calls

@@ -11,7 +11,7 @@ import numpy as np
 from checkpoints import CheckpointTest, differences
 from command import INPUT, IO, OK, run
 
-BLOCK = 512
+BLOCK = int(os.environ.get("BLENDMF_CUTS", "512"))  # bytes from one cut to the next
 FLIPS = int(os.environ.get("BLENDMF_FLIPS", "120"))
 SEED = 1
 
