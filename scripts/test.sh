@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # test.sh
-# Builds blendmf and runs every test: all of them on the optimised build, then those of label unit, mpi and cli under
-# AddressSanitizer and UndefinedBehaviorSanitizer. Installs the packages it lacks. Build trees: build/release and build/asan.
+# Builds blendmf and runs every test: on the optimised build, under AddressSanitizer and UndefinedBehaviorSanitizer (with fewer
+# faults and mutations), and those of threads under ThreadSanitizer. Installs the packages it lacks. Build trees:
+# build/release, build/asan and build/tsan.
 # BLENDMF_REFERENCE_DATA names a directory with data/ and golden/; tests that need it are skipped without.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,7 +19,7 @@ failed=0
 # build_tree PRESET ARGUMENTS..
 build_tree() {
     run cmake --preset "$1" --log-level=WARNING "${@:2}"
-    run cmake --build "build/$1" -j "$(build_jobs)"
+    run cmake --build --preset "$1" -j "$(build_jobs)"
 }
 
 # test_tree NAME COMMAND..: a failure is noted, and the rest still runs.
@@ -33,11 +34,14 @@ test_tree() {
 
 say "Building the optimised program and the tests, warnings being errors"
 build_tree release -DBMF_WERROR=ON -DBUILD_TESTING=ON
-say "Building the sanitizer tree"
+say "Building the sanitizer trees"
 build_tree asan -DBUILD_TESTING=ON
+build_tree tsan -DBUILD_TESTING=ON
 
 say "Tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-test_tree "unit, mpi and cli tests, sanitizer build (build/asan)" ctest --preset asan --no-tests=error -j2
+test_tree "all tests, address and undefined sanitizers (build/asan)" ctest --preset asan --no-tests=error -j2
+say "Tests of threads under ThreadSanitizer"
+test_tree "tests of threads, thread sanitizer (build/tsan)" ctest --preset tsan --no-tests=error -j2
 say "All tests on the optimised build"
 test_tree "all tests, optimised build (build/release)" ctest --preset release --no-tests=error -j2
 
