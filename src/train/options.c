@@ -32,7 +32,7 @@ const char *bmf_stop_reason_name(bmf_stop_reason reason)
 bmf_train_options bmf_train_defaults(void)
 {
     return (bmf_train_options){
-        .content = BMF_CONTENT_CONCAT,
+        .content = BMF_CONTENT_EMBED,
         .factors = 32,
         .epochs = 100,
         .learning_rate = 0.01,
@@ -44,7 +44,7 @@ bmf_train_options bmf_train_defaults(void)
         .item_regularization = NAN,
         .user_bias_regularization = NAN,
         .item_bias_regularization = NAN,
-        .content_regularization = 0.001,
+        .content_regularization = 0.01,
         .content_weight = 1,
         .init_std = 0.05,
         .clip = 5,

@@ -84,9 +84,9 @@ class CommandTest(unittest.TestCase):
         self.succeed("synth", "-o", path, *args)
         return path
 
-    def make_model(self, data, name="model.h5", **more):
+    def make_model(self, data, name="model.h5", content="concat", **more):
         path = self.dir / name
-        self.succeed("train", data, "-o", path, "--factors", 4, "--epochs", 3, "--threads", 1, **more)
+        self.succeed("train", data, "-o", path, "--content", content, "--factors", 4, "--epochs", 3, "--threads", 1, **more)
         return path
 
 

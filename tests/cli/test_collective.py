@@ -48,15 +48,16 @@ class SameFiles(CommandTest):
         data = self.make_dataset(users=3000, items=700, ratings=40000)
         for ranks in (1, 2, 3, 4):
             with self.subTest(ranks=ranks):
-                checkpoint = self.train_both_ways(data, ranks, "--factors", 40, "--epochs", 4, "--patience", 0,
+                checkpoint = self.train_both_ways(data, ranks, "--content", "concat", "--factors", 40, "--epochs", 4, "--patience", 0,
                                                   "--learning-rate", 0.2, "--checkpoint-every", 2)
                 self.assertIn("state/best/P", checkpoint)
                 self.assertIn("W/indptr", checkpoint)
 
-    def test_without_content(self):
+    def test_without_weights_of_users(self):
         data = self.make_dataset(users=300)
-        for ranks in (1, 3):
-            self.train_both_ways(data, ranks, "--factors", 5, "--epochs", 2, "--content", "none")
+        for content in ("none", "embed"):
+            for ranks in (1, 3):
+                self.train_both_ways(data, ranks, "--factors", 5, "--epochs", 2, "--content", content)
 
     def test_data_without_features(self):
         data = self.make_dataset(users=300, features=0)

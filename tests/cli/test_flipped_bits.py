@@ -31,11 +31,18 @@ class FlippedBits(SpoiledFileTest):
             file["items/title"][:]
 
     def test_model(self):
-        names = arrays_of(self.model)
-        self.assertTrue({"P", "Q", "W/data", "W/indices", "W/indptr", "user_bias", "item_bias"} <= set(names), names)
+        self.refuse_each(self.model, {"P", "Q", "W/data", "W/indices", "W/indptr", "user_bias", "item_bias"})
+
+    def test_model_with_factors_of_features(self):
+        self.refuse_each(self.make_model(self.data, "embed.h5", "embed"),
+                         {"P", "Q", "V", "feature_bias", "user_bias", "item_bias", "content/data"})
+
+    def refuse_each(self, model, least):
+        names = arrays_of(model)
+        self.assertTrue(least <= set(names), names)
         for name in names:
             with self.subTest(name):
-                self.spoil(self.model, flip_byte(name))
+                self.spoil(model, flip_byte(name))
                 if name.startswith("history"):
                     self.refuse_info(IO, name)
                 else:

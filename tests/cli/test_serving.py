@@ -188,7 +188,8 @@ class Predict(ServingTest):
 
     def test_clipping(self):
         model = self.dir / "wild.h5"
-        self.succeed("train", self.data, "-o", model, "--epochs", 40, "--patience", 0, "--learning-rate", 0.1)
+        self.succeed("train", self.data, "-o", model, "--content", "none", "--epochs", 40, "--patience", 0, "--learning-rate",
+                     0.1)
         pairs = self.write("p.csv", "".join(f"{u},{i}\n" for u in range(1, 51) for i in range(1, 31)))
         free, clipped = ([float(r[2]) for r in rows_of(self.succeed("predict", model, "--pairs", pairs, *option).stdout)[1]]
                          for option in ((), ("--clip-to-range",)))

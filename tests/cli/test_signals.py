@@ -7,7 +7,7 @@ import unittest
 
 from command import STOPPED, CommandTest, Result, command_line, epoch_lines
 
-LONG = ["--epochs", "1000000", "--patience", "0", "--factors", "4", "--threads", "1"]
+LONG = ["--epochs", "1000000", "--patience", "0", "--factors", "4", "--threads", "1", "--merges-per-epoch", "1"]
 WAIT = 20  # seconds for the first epochs, on a busy machine
 
 
