@@ -37,6 +37,30 @@ void bmf_csr_clear(bmf_csr *matrix)
     *matrix = (bmf_csr){0};
 }
 
+int bmf_csr_transpose(const bmf_csr *matrix, bmf_csr *out, const char *what, bmf_error *err)
+{
+    int status = bmf_csr_create(out, matrix->columns, matrix->rows, bmf_csr_count(matrix), what, err);
+    int64_t *next = bmf_alloc(matrix->columns + 1, sizeof *next, what, err);
+    if (status != BMF_OK || !next) {
+        bmf_csr_clear(out);
+        bmf_free(next);
+        return BMF_ERR_MEMORY;
+    }
+    for (int64_t e = 0; e < bmf_csr_count(matrix); e++)
+        out->indptr[matrix->indices[e] + 1]++;
+    for (int64_t c = 0; c < matrix->columns; c++)
+        out->indptr[c + 1] += out->indptr[c];
+    memcpy(next, out->indptr, (size_t)(matrix->columns + 1) * sizeof *next);
+    for (int64_t r = 0; r < matrix->rows; r++)
+        for (int64_t e = matrix->indptr[r]; e < matrix->indptr[r + 1]; e++) {
+            const int64_t at = next[matrix->indices[e]]++;
+            out->indices[at] = (int32_t)r;
+            out->data[at] = matrix->data[e];
+        }
+    bmf_free(next);
+    return BMF_OK;
+}
+
 static int check_shape(const bmf_csr *matrix, const char *what, bmf_error *err)
 {
     if (matrix->rows < 0 || matrix->columns < 0 || matrix->columns > INT32_MAX)

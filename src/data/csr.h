@@ -21,6 +21,9 @@ int64_t bmf_csr_count(const bmf_csr *matrix);
 int bmf_csr_create(bmf_csr *matrix, int64_t rows, int64_t columns, int64_t count, const char *what, bmf_error *err);
 void bmf_csr_clear(bmf_csr *matrix);
 
+/* The transpose: its rows are in the order of the matrix's. On failure *out is {0}. Local. */
+int bmf_csr_transpose(const bmf_csr *matrix, bmf_csr *out, const char *what, bmf_error *err);
+
 /* First row whose entries begin at `entry` or beyond; `rows` if none does. Pure. */
 int64_t bmf_csr_row_from(const int64_t *indptr, int64_t rows, int64_t entry);
 

@@ -43,30 +43,6 @@ static void clear(finder *f)
     bmf_free(f->pivots);
 }
 
-static int transpose(const bmf_csr *A, bmf_csr *out, bmf_error *err)
-{
-    int64_t count = bmf_csr_count(A);
-    int status = bmf_csr_create(out, A->columns, A->rows, count, "transposed content", err);
-    if (status != BMF_OK)
-        return status;
-    int64_t *next = bmf_alloc_zero(A->columns + 1, sizeof *next, "transposed content", err);
-    if (!next)
-        return BMF_ERR_MEMORY;
-    for (int64_t e = 0; e < count; e++)
-        out->indptr[A->indices[e] + 1]++;
-    for (int64_t c = 0; c < A->columns; c++)
-        out->indptr[c + 1] += out->indptr[c];
-    memcpy(next, out->indptr, (size_t)A->columns * sizeof *next);
-    for (int64_t r = 0; r < A->rows; r++)
-        for (int64_t e = A->indptr[r]; e < A->indptr[r + 1]; e++) {
-            int64_t at = next[A->indices[e]]++;
-            out->indices[at] = (int32_t)r;
-            out->data[at] = A->data[e];
-        }
-    bmf_free(next);
-    return BMF_OK;
-}
-
 static int prepare(const bmf_csr *A, int64_t rank, int threads, finder *f, bmf_error *err)
 {
     int64_t least = A->rows < A->columns ? A->rows : A->columns;
@@ -90,7 +66,7 @@ static int prepare(const bmf_csr *A, int64_t rank, int threads, finder *f, bmf_e
     f->pivots = bmf_alloc(8 * width, sizeof(int), "singular values", err);
     if (!f->rows || !f->columns || !f->small || !f->U || !f->Vt || !f->value || !f->tau || !f->work || !f->pivots)
         return BMF_ERR_MEMORY;
-    return transpose(A, &f->At, err);
+    return bmf_csr_transpose(A, &f->At, "transposed content", err);
 }
 
 /* out (rows of A × width) = A X. Each row is one thread's: the sums do not depend on their number. */

@@ -67,6 +67,8 @@ static int read_content(bmf_model_file *file, blendmf_model *model, bmf_error *e
         status = read_bases(file, &content.matrix, model, err);
     if (status == BMF_OK && model->model.W)
         status = bmf_content_scaled(&content.matrix, model->meta.content_weight, &model->content, err);
+    if (status == BMF_OK && model->model.W)
+        status = bmf_csr_transpose(&model->content, &model->by_feature, "content by features", err);
     if (status == BMF_OK) {
         model->feature = content.feature;
         content.feature = (bmf_strings){0};
@@ -167,6 +169,7 @@ void blendmf_close(blendmf_model **model_at)
     bmf_ids_clear(&model->users);
     bmf_ids_clear(&model->items);
     bmf_csr_clear(&model->content);
+    bmf_csr_clear(&model->by_feature);
     bmf_strings_clear(&model->feature);
     bmf_free(model->feature_rank);
     bmf_free(model->user_known);

@@ -17,10 +17,11 @@
 
 /* What one thread works in. */
 typedef struct work_bench {
-    int64_t capacity;  /* users at a time */
-    float *P;          /* (capacity, stride) */
-    float *score;      /* (capacity × TILE_ITEMS) */
-    float *weights;    /* (F + 1) of one user, all 0 between users; NULL without content */
+    int64_t capacity; /* users at a time */
+    float *P;         /* (capacity, stride) */
+    float *score;     /* (capacity × TILE_ITEMS) */
+    int64_t
+        *next; /* (capacity, F) for each weight of a user where its entries still to come are; NULL without content */
     bmf_ranked *entry; /* (capacity × kept) of the lists */
     bmf_topn *list;    /* (capacity) */
     int64_t *to_skip;  /* (capacity) how much of a user's excluded items lies before the tile */
@@ -39,20 +40,16 @@ typedef struct recommend_job {
 
 static int64_t bytes_per_user(const recommend_job *job)
 {
+    const int64_t features = job->model->model.W ? job->model->meta.features : 0;
     return (job->items.stride + TILE_ITEMS) * (int64_t)sizeof(float) + job->kept * (int64_t)sizeof(bmf_ranked) +
-           (int64_t)sizeof(bmf_topn) + (int64_t)sizeof(int64_t);
-}
-
-static int64_t bytes_per_thread(const recommend_job *job)
-{
-    return job->model->model.W ? (job->model->meta.features + 1) * (int64_t)sizeof(float) : 0;
+           (int64_t)sizeof(bmf_topn) + (1 + features) * (int64_t)sizeof(int64_t);
 }
 
 static void bench_clear(work_bench *bench)
 {
     bmf_free(bench->P);
     bmf_free(bench->score);
-    bmf_free(bench->weights);
+    bmf_free(bench->next);
     bmf_free(bench->entry);
     bmf_free(bench->list);
     bmf_free(bench->to_skip);
@@ -68,8 +65,8 @@ static int bench_create(const recommend_job *job, work_bench *bench, bmf_error *
     bench->to_skip = bmf_alloc(users, sizeof *bench->to_skip, "excluded items", err);
     bool complete = bench->P && bench->score && bench->entry && bench->list && bench->to_skip;
     if (complete && job->model->model.W) {
-        bench->weights = bmf_alloc_zero(job->model->meta.features + 1, sizeof *bench->weights, "content weights", err);
-        complete = bench->weights != NULL;
+        bench->next = bmf_alloc(users * job->model->meta.features, sizeof *bench->next, "places in the content", err);
+        complete = bench->next != NULL;
     }
     return complete ? BMF_OK : BMF_ERR_MEMORY;
 }
@@ -90,22 +87,25 @@ static void begin_users(const recommend_job *job, int64_t first, int64_t users, 
             memset(bench->P + u * stride, 0, (size_t)stride * sizeof *bench->P);
         bench->list[u] = (bmf_topn){.capacity = job->kept, .entry = bench->entry + u * job->kept};
         bench->to_skip[u] = 0;
+        for (int64_t w = 0; w < user.weights; w++)
+            bench->next[u * job->model->meta.features + w] = job->model->by_feature.indptr[user.feature[w]];
     }
 }
 
-/* Adds W_u·x_i to the scores of the items of a tile. */
-static void add_content(const recommend_job *job, int64_t u, int64_t first, int64_t count, float *weights, float *score)
+/* Adds W_u·x_i to the scores of the items of a tile, weight by weight: a user has weights of few features. next: for each of
+ * them where the entries of this tile begin, and afterwards those of the one behind. */
+static void add_content(const recommend_job *job, int64_t u, int64_t first, int64_t count, int64_t *next, float *score)
 {
+    const bmf_csr *content = &job->model->by_feature;
     const bmf_serve_user user = user_at(job, u);
-    const bmf_csr *all = &job->model->content;
-    const bmf_csr tile = {count, all->columns, all->indptr + first, all->indices, all->data};
-    if (user.weights == 0)
-        return;
-    for (int64_t j = 0; j < user.weights; j++)
-        weights[user.feature[j]] = user.W[j];
-    bmf_scores_add_content(&tile, weights, user.W_scale, score);
-    for (int64_t j = 0; j < user.weights; j++)
-        weights[user.feature[j]] = 0;
+    for (int64_t w = 0; w < user.weights; w++) {
+        const int64_t end = content->indptr[user.feature[w] + 1];
+        const float weight = (float)(user.W_scale * (double)user.W[w]);
+        int64_t at = next[w];
+        for (; at < end && content->indices[at] < first + count; at++)
+            score[content->indices[at] - first] += weight * content->data[at];
+        next[w] = at;
+    }
 }
 
 /* Items that shall not be in the list get the lowest score of all. */
@@ -122,7 +122,7 @@ static void offer_tile(const recommend_job *job, int64_t first_user, int64_t use
     for (int64_t u = 0; u < users; u++) {
         float *score = bench->score + u * count;
         if (job->model->model.W)
-            add_content(job, first_user + u, first, count, bench->weights, score);
+            add_content(job, first_user + u, first, count, bench->next + u * job->model->meta.features, score);
         if (job->request->exclude)
             mark_excluded(&job->request->exclude[first_user + u], first, count, &bench->to_skip[u], score);
         bmf_topn_offer_all(&bench->list[u], score, count, (int32_t)first);
@@ -181,17 +181,16 @@ static void do_block(const recommend_job *job, int64_t first_user, int64_t users
 /* How many users a thread takes at a time, and how many threads there is room for. */
 static int plan(recommend_job *job, int *threads, int64_t memory, bmf_error *err)
 {
-    const int64_t room = memory > 0 ? memory : DEFAULT_MEMORY, fixed = bytes_per_thread(job),
-                  each = bytes_per_user(job);
+    const int64_t room = memory > 0 ? memory : DEFAULT_MEMORY, each = bytes_per_user(job);
     const int64_t users = job->request->users;
-    if (room < fixed + each)
+    if (room < each)
         return bmf_fail(err, BMF_ERR_USAGE, "a memory of %" PRId64 " bytes is not allowed; one user takes %" PRId64,
-                        memory, fixed + each);
+                        memory, each);
     if (*threads > users)
         *threads = users > 0 ? (int)users : 1;
-    if (room / *threads < fixed + each)
-        *threads = (int)(room / (fixed + each));
-    const int64_t fit = (room / *threads - fixed) / each, share = (users + *threads - 1) / *threads;
+    if (room / *threads < each)
+        *threads = (int)(room / each);
+    const int64_t fit = room / *threads / each, share = (users + *threads - 1) / *threads;
     job->at_once = fit < TILE_USERS ? fit : TILE_USERS;
     if (job->at_once > share)
         job->at_once = share > 0 ? share : 1;

@@ -12,6 +12,7 @@ struct blendmf_model {
     bmf_ids users, items;
     bmf_model model; /* all users; Q and the item biases with the content's part, where that is shared by all users */
     bmf_csr content; /* concat: (items × F), weighted; else {0} */
+    bmf_csr by_feature;    /* concat: the same transposed (F × items) */
     bmf_strings feature;   /* (F) names; empty without content */
     int32_t *feature_rank; /* (F) features in ascending order of their names */
     bool *user_known;      /* (users) has training ratings */

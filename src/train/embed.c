@@ -25,31 +25,6 @@ typedef struct division {
     pull factor, bias;
 } division;
 
-/* Rows of the transpose are in order of items. */
-static int transpose(const bmf_csr *of, bmf_csr *out, bmf_error *err)
-{
-    const int64_t count = bmf_csr_count(of);
-    int status = bmf_csr_create(out, of->columns, of->rows, count, "content by features", err);
-    if (status != BMF_OK)
-        return status;
-    int64_t *next = bmf_alloc_zero(of->columns + 1, sizeof *next, "content by features", err);
-    if (!next)
-        return BMF_ERR_MEMORY;
-    for (int64_t j = 0; j < count; j++)
-        out->indptr[of->indices[j] + 1]++;
-    for (int64_t f = 0; f < of->columns; f++)
-        out->indptr[f + 1] += out->indptr[f];
-    memcpy(next, out->indptr, (size_t)(of->columns + 1) * sizeof *next);
-    for (int64_t i = 0; i < of->rows; i++)
-        for (int64_t j = of->indptr[i]; j < of->indptr[i + 1]; j++) {
-            const int64_t at = next[of->indices[j]]++;
-            out->indices[at] = (int32_t)i;
-            out->data[at] = of->data[j];
-        }
-    bmf_free(next);
-    return BMF_OK;
-}
-
 static void sum_rows(const bmf_csr *content, float *sum)
 {
     for (int64_t i = 0; i < content->rows; i++) {
@@ -62,7 +37,7 @@ static void sum_rows(const bmf_csr *content, float *sum)
 int bmf_embed_create(const bmf_csr *content, int64_t stride, int64_t threads, bmf_embed *out, bmf_error *err)
 {
     *out = (bmf_embed){.content = *content, .threads = threads};
-    int status = transpose(content, &out->by_feature, err);
+    int status = bmf_csr_transpose(content, &out->by_feature, "content by features", err);
     out->row_sum = bmf_alloc(content->rows, sizeof *out->row_sum, "sums of content rows", err);
     out->gradient = bmf_alloc_zero(content->rows * stride, sizeof *out->gradient, "gradients of the items", err);
     out->bias_gradient = bmf_alloc_zero(content->rows, sizeof *out->bias_gradient, "gradients of the items", err);
