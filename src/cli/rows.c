@@ -8,6 +8,8 @@
 
 int bmf_text_add(bmf_text *text, const char *bytes, int64_t size, bmf_error *err)
 {
+    if (size == 0)
+        return BMF_OK; /* bytes may be NULL */
     int status = bmf_grow((void **)&text->bytes, &text->capacity, text->size + size, 1, "text of the result", err);
     if (status != BMF_OK)
         return status;

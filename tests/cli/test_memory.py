@@ -1,4 +1,4 @@
-"""What import and train hold at their peak, less what the same command takes for next to no data, beside what they must."""
+"""What commands hold at their peak, less what the same command takes for next to no data, beside what they must."""
 import os
 import subprocess
 import unittest
@@ -63,6 +63,32 @@ class Memory(CommandTest):
                                    "--epochs", 2, "--factors", FACTORS, "--threads", threads) for name in ("tiny", "large"))
             merge = 2 * 4 * ITEMS * (FACTORS + 1) if threads > 1 else 0  # a second copy of the items; where the window began
             self.assertLess((large - tiny) / (must + merge), 1.25, f"{threads} threads")
+
+
+class Serving(CommandTest):
+    """Sixteen times the input takes no more memory, but for the numbers of the users who are asked for."""
+
+    def setUp(self):
+        super().setUp()
+        self.data, self.model = self.dir / "data.h5", self.dir / "m.h5"
+        self.succeed("synth", "--users", 2500, "--items", 300, "--ratings", 20000, "-q", "-o", self.data)
+        self.succeed("train", self.data, "-o", self.model, "-q", "--content", "none", "--epochs", 1)
+
+    def write(self, script):
+        path = self.dir / "input"
+        with open(path, "wb") as file:
+            subprocess.run(["sh", "-c", script], stdout=file, check=True)
+        return path
+
+    def test_predict(self):
+        few, many = (peak_of("predict", self.model, "--pairs", self.write(f"yes 1234,23456 | head -n {count}"), "--threads", 1)
+                     for count in (200_000, 3_200_000))
+        self.assertLess(many - few, 4 << 20)
+
+    def test_recommend(self):
+        few, many = (peak_of("recommend", self.model, "--users", self.write(f"seq {count} | awk '{{ print $1 % 2500 + 1 }}'"),
+                             "--exclude", self.data, "--top", 50, "--threads", 1, "--memory", 8) for count in (5000, 80_000))
+        self.assertLess(many - few, 6 << 20)
 
 
 if __name__ == "__main__":

@@ -343,21 +343,6 @@ class ManyUsers(CommandTest):
         except OSError:
             return False
 
-    def test_memory(self):
-        """Sixteen times the users, the same memory but for the list of them."""
-        users = self.dir / "users"
-        peaks = []
-        for count in (5000, 80000):
-            users.write_text("".join(f"{u % 2500 + 1}\n" for u in range(count)))
-            child = subprocess.Popen([BLENDMF, "recommend", self.model, "--users", users, "--top", "50", "--threads", "1",
-                                      "--exclude", self.data, "--memory", "8"],
-                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-            self.assertEqual(child.returncode, OK)
-            peaks.append(usage.ru_maxrss * 1024)
-        self.assertLess(peaks[1] - peaks[0], 8 << 20)
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from command import BLENDMF, INPUT, IO, OK, USAGE, CommandTest, command_line, run
+from command import INPUT, IO, OK, USAGE, CommandTest, command_line, run
 from reference import Model, read_sparse
 
 CONTENT = ("none", "concat", "embed")
@@ -247,22 +247,6 @@ class Writing(ServingTest):
         self.assertIn("(--pairs)", message)
         message = self.fail_with(USAGE, "similar", model, "--item", 1, "--titles", self.data, "--json", self.data)
         self.assertIn("(--titles)", message)
-
-
-class Memory(ServingTest):
-    def peak(self, model, pairs):
-        child = subprocess.Popen([BLENDMF, "predict", model, "--pairs", pairs, "--threads", "1"], stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        self.assertEqual(child.returncode, OK)
-        return usage.ru_maxrss * 1024
-
-    def test_predict_holds_a_piece_of_the_pairs(self):
-        """Sixteen times the pairs, the same memory."""
-        model = self.model()
-        small, large = self.write("s.csv", "12345,23456\n" * 200_000), self.write("l.csv", "12345,23456\n" * 3_200_000)
-        self.assertLess(self.peak(model, large) - self.peak(model, small), 4 << 20)
 
 
 class Evaluate(ServingTest):
