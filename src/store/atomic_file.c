@@ -21,7 +21,7 @@
 
 #define NAME_ATTEMPTS 10000
 #define SUFFIX_ROOM 48
-#define TEMPORARY_FORMAT ".part-%ld-%d"
+#define TEMPORARY_FORMAT ".blendmf.part-%ld-%d" /* which nobody else calls a file */
 
 static int fail_errno(bmf_error *err, const char *what)
 {

@@ -7,6 +7,7 @@
 #include "store/model_meta.h"
 #include "store/parts.h"
 #include "store/roles.h"
+#include "store/train_state_io.h"
 
 struct bmf_model_file {
     char *path;

@@ -6,6 +6,7 @@
 #include "store/model_meta.h"
 #include "store/parts.h"
 #include "store/roles.h"
+#include "store/train_state_io.h"
 
 #define SLACK ((int64_t)512 << 10) /* object headers, attributes, history */
 

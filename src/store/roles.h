@@ -15,8 +15,4 @@ const char *bmf_role_leaf(bmf_role role);
 bmf_h5_type bmf_role_type(bmf_role role);
 bool bmf_role_is_matrix(bmf_role role);
 
-/* The attributes of /state with their checksum. Reading refuses values that no run can have (BMF_ERR_INPUT). Local. */
-int bmf_train_state_write(hid_t group, const bmf_train_state *state, bmf_error *err);
-int bmf_train_state_read(hid_t group, const bmf_model_meta *meta, bmf_train_state *state, bmf_error *err);
-
 #endif

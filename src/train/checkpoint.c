@@ -16,6 +16,7 @@
 #include "train/save.h"
 
 #define DAMAGED_SUFFIX ".damaged"
+#define MOST_DAMAGED 1000 /* the last of them is overwritten */
 
 /* The file to go on from, as rank 0 found it. */
 typedef enum source { SOURCE_NONE, SOURCE_LAST, SOURCE_PREVIOUS } source;
@@ -87,6 +88,19 @@ static char *with_suffix(const char *path, const char *suffix, bmf_error *err)
     return name;
 }
 
+/* "<path>.damaged", or the first of "<path>.damaged-2", ... that is not there yet: an older one may still be wanted. */
+static char *free_name(const char *path, bmf_error *err)
+{
+    char suffix[sizeof DAMAGED_SUFFIX + 16] = DAMAGED_SUFFIX;
+    char *name = with_suffix(path, suffix, err);
+    for (int number = 2; name && access(name, F_OK) == 0 && number < MOST_DAMAGED; number++) {
+        bmf_free(name);
+        snprintf(suffix, sizeof suffix, DAMAGED_SUFFIX "-%d", number);
+        name = with_suffix(path, suffix, err);
+    }
+    return name;
+}
+
 /* The last checkpoint cannot be used for what `err` says: takes the one before, and puts the last aside, so that it does not
  * become the one before when the next is written. */
 static int fall_back(const char *path, const char *previous, source *from, bmf_error *err)
@@ -101,7 +115,7 @@ static int fall_back(const char *path, const char *previous, source *from, bmf_e
         bmf_log_warning("%s is missing: going on from %s", path, previous);
         return BMF_OK;
     }
-    char *aside = with_suffix(path, DAMAGED_SUFFIX, err);
+    char *aside = free_name(path, err);
     if (!aside)
         return BMF_ERR_MEMORY;
     const bool moved = rename(path, aside) == 0;
@@ -401,6 +415,15 @@ void bmf_checkpoint_warn(const bmf_trainer *t)
         bmf_log_warning("%s exists and will be replaced, kept as %s" BMF_PREVIOUS_SUFFIX
                         " for one checkpoint more; --resume would go on from it",
                         path, path);
+}
+
+int bmf_checkpoint_lock(bmf_trainer *t, bmf_error *err)
+{
+    t->lock = (bmf_run_lock)BMF_RUN_LOCK_INIT;
+    int status = BMF_OK;
+    if (t->files->checkpoint && bmf_comm_rank(t->comm) == 0)
+        status = bmf_run_lock_take(&t->lock, t->files->checkpoint, err);
+    return bmf_comm_agree(t->comm, status, err);
 }
 
 int bmf_checkpoint_resume(bmf_trainer *t, bmf_error *err)

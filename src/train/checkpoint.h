@@ -14,6 +14,10 @@ bool bmf_checkpoint_is_late(const bmf_trainer *t);
 /* Writes the state of all ranks. Collective, one status for all; on failure the older checkpoint is untouched. */
 int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err);
 
+/* Makes sure that no other run has this checkpoint while this one lasts; bmf_run_lock_release lets go of t->lock. BMF_ERR_IO
+ * naming the other one. Collective, one status for all. */
+int bmf_checkpoint_lock(bmf_trainer *t, bmf_error *err);
+
 /* Goes on from the checkpoint, or from the previous one with a warning if it is damaged; does nothing if there is neither.
  * BMF_ERR_USAGE naming each option that must not differ, BMF_ERR_INPUT if it is of another data set or no checkpoint. After
  * bmf_trainer_set_up. Collective, one status for all. */

@@ -307,6 +307,8 @@ static int begin(bmf_trainer *t, bmf_error *err)
 {
     int status = bmf_comm_agree(t->comm, bmf_train_check(&t->options, err), err);
     if (status == BMF_OK)
+        status = bmf_checkpoint_lock(t, err);
+    if (status == BMF_OK)
         status = bmf_trainer_set_up(t, err);
     if (status == BMF_OK) {
         t->history = bmf_alloc_zero(t->options.epochs, sizeof *t->history, "history", err);
@@ -324,7 +326,11 @@ int bmf_train(bmf_comm *comm, const bmf_train_files *files, const bmf_train_opti
               const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err)
 {
     bmf_trainer t = {
-        .comm = comm, .options = bmf_train_resolved(options), .files = files, .started = bmf_clock_seconds()};
+        .comm = comm,
+        .options = bmf_train_resolved(options),
+        .files = files,
+        .lock = BMF_RUN_LOCK_INIT,
+        .started = bmf_clock_seconds()};
     *result = (bmf_train_result){0};
     const int64_t before = bmf_memory_now();
     int status = begin(&t, err);
@@ -349,6 +355,7 @@ int bmf_train(bmf_comm *comm, const bmf_train_files *files, const bmf_train_opti
         bmf_comm_max_double(comm, &peak, 1);
         result->peak_bytes = peak > 0 ? (int64_t)peak : 0;
     }
+    bmf_run_lock_release(&t.lock);
     bmf_trainer_clear(&t);
     return status;
 }

@@ -3,6 +3,7 @@
 #define BMF_TRAIN_TRAINER_H
 
 #include "train/content_svd.h"
+#include "store/run_lock.h"
 #include "train/content_weights.h"
 #include "train/embed.h"
 #include "train/epoch.h"
@@ -16,6 +17,7 @@ typedef struct bmf_trainer {
     const bmf_train_files *files;
     bmf_dataset_file *file;
     uint64_t fingerprint; /* of the data set */
+    bmf_run_lock lock;    /* of the checkpoint, on rank 0 */
     bmf_shard shard;
     bmf_reduced_content reduced; /* {0} unless asked for */
     bmf_content_pattern pattern; /* of the weights of model and best */

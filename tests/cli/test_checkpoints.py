@@ -145,7 +145,7 @@ class Checkpoints(CommandTest):
                                                 f"{self.checkpoint}.damaged"), result)
             self.assertEqual(self.epochs_of(result), [4])
             self.checkpoint.unlink()
-            shutil.copyfile(self.dir / "c.h5.damaged", self.dir / "gone")
+            (self.dir / "c.h5.damaged").rename(self.dir / "gone")
             self.previous.write_bytes(good)
             result = self.succeed(*self.args("--epochs", 4, "--resume"), ranks=ranks)
             self.assertIn(f"blendmf: warning: {self.checkpoint} is missing: going on from {self.previous}", result.messages())
@@ -200,6 +200,15 @@ class Checkpoints(CommandTest):
         self.assertEqual(message, f"blendmf train: rank 0: {self.checkpoint}: is not an HDF5 file, an HDF5 file is expected")
         self.assertEqual(self.checkpoint.read_bytes(), b"x" * 100)
 
+    def test_each_damaged_file_is_kept(self):
+        self.succeed(*self.args("--epochs", 3, "--checkpoint-every", 1))
+        for number, name in enumerate(("c.h5.damaged", "c.h5.damaged-2", "c.h5.damaged-3")):
+            self.checkpoint.write_bytes(b"x" * (100 + number))
+            result = self.succeed(*self.args("--epochs", 3, "--resume"))
+            self.assertIn(f"the damaged file is now {self.dir / name}", result.stderr)
+        sizes = {path.name: path.stat().st_size for path in self.dir.glob("*.damaged*")}
+        self.assertEqual(sizes, {"c.h5.damaged": 100, "c.h5.damaged-2": 101, "c.h5.damaged-3": 102})
+
     def test_time_is_over(self):
         for ranks in (None, 2):
             result = run(*self.args("--epochs", 1000000, "--merges-per-epoch", 3, "--max-seconds", 0.3,
@@ -212,12 +221,12 @@ class Checkpoints(CommandTest):
             self.succeed("info", self.checkpoint)
 
     def test_what_killed_processes_left_is_removed(self):
-        left = self.dir / "c.h5.part-999999-0"
+        left = self.dir / "c.h5.blendmf.part-999999-0"
         left.write_bytes(b"half a checkpoint")
-        other = self.dir / "c.h5.part-of-something-else"
+        other = self.dir / "c.h5.part-1-2"
         other.write_bytes(b"not ours")
         self.succeed(*self.args("--epochs", 1))
-        self.assertEqual(self.files(), ["c.h5", "c.h5.part-of-something-else", "data.h5", "m.h5"])
+        self.assertEqual(self.files(), ["c.h5", "c.h5.part-1-2", "data.h5", "m.h5"])
 
     def test_second_signal_ends_at_once(self):
         big = self.make_dataset("big.h5", users=20000, items=2000, ratings=3000000)

@@ -148,7 +148,7 @@ def expects_memory(run):
 
 def file_meant(path):
     """The file that a call on `path` was about: a temporary file, or one in a temporary directory, stands for its target."""
-    return re.sub(r"\.(part-\d+-\d+(/.*)?|\d+\.part)$", "", path)
+    return re.sub(r"\.((blendmf\.)?part-\d+-\d+(/.*)?|\d+\.part|lock)$", "", path)
 
 
 def is_harmless(run, kind, path):

@@ -12,7 +12,7 @@ SYNTH, CSV, IMPORT, TRAIN, CHECKPOINT, EVALUATE, INFO = COMMANDS[:7]
 # (command, kind of call, part of the file's name, error, the message behind "blendmf COMMAND: " with {} for the directory,
 # exit code). The first such call fails.
 MESSAGES = [
-    (SYNTH, "open", "out.h5.part", "EACCES", "{}/out.h5: cannot create a file beside it: Permission denied", IO),
+    (SYNTH, "open", "out.h5.blendmf", "EACCES", "{}/out.h5: cannot create a file beside it: Permission denied", IO),
     (SYNTH, "fallocate", "out.h5", "ENOSPC", r"{}/out.h5: cannot reserve \d+ bytes: No space left on device", IO),
     (SYNTH, "write", "out.h5", "ENOSPC", "{}/out.h5: .*cannot write: No space left on device", IO),
     (SYNTH, "ftruncate", "out.h5", "EIO", "{}/out.h5: cannot (write|bring it to disk): Input/output error", IO),
