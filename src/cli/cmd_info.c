@@ -168,11 +168,12 @@ static void print_meta(bmf_output *output, const bmf_model_meta *meta)
                meta->users, meta->items, meta->factors, meta->features);
     print_line(output, "content", "%s, weight %g", bmf_content_mode_name(meta->content), meta->content_weight);
     print_line(output, "ratings", "%g to %g, mean %.6f", meta->rating_min, meta->rating_max, meta->global_mean);
-    print_line(output, "learning rate", "%g, of biases %g, times %g each epoch, clip %g, init std %g",
-               meta->learning_rate, meta->bias_learning_rate, meta->learning_rate_decay, meta->clip, meta->init_std);
-    print_line(output, "regularization", "P %g, Q %g, user biases %g, item biases %g, content %g",
+    print_line(output, "learning rate", "%g, of biases %g, schedule %s, decay %g, clip %g, init std %g",
+               meta->learning_rate, meta->bias_learning_rate, meta->schedule, meta->learning_rate_decay, meta->clip,
+               meta->init_std);
+    print_line(output, "regularization", "P %g, Q %g, user biases %g, item biases %g, content %g, scaling %g",
                meta->user_regularization, meta->item_regularization, meta->user_bias_regularization,
-               meta->item_bias_regularization, meta->content_regularization);
+               meta->item_bias_regularization, meta->content_regularization, meta->regularization_scaling);
     print_line(output, "ranks", "%" PRId64 " x %" PRId64 " threads, %s merge %" PRId64 " times an epoch, seed %" PRId64,
                meta->ranks, meta->threads, meta->merge, meta->merges_per_epoch, meta->seed);
 }

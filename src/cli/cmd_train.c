@@ -39,6 +39,11 @@ static const char *updates_word(int index)
     return index < BMF_UPDATES ? bmf_content_updates_name((bmf_content_updates)index) : NULL;
 }
 
+static const char *schedule_word(int index)
+{
+    return index < BMF_SCHEDULES ? bmf_schedule_name((bmf_schedule)index) : NULL;
+}
+
 static const char *merge_word(int index)
 {
     return index < BMF_MERGE_RULES ? bmf_merge_rule_name((bmf_merge_rule)index) : NULL;
@@ -71,6 +76,10 @@ static const bmf_option options[] = {
     BMF_FLOAT("learning-rate", "ETA", settings, train.learning_rate, 0, 10, "step length of SGD", .above_low = true),
     BMF_FLOAT("bias-learning-rate", "ETA", settings, train.bias_learning_rate, 0, 10, "step length for the biases",
               .above_low = true, .default_text = "that of --learning-rate"),
+    BMF_CHOICE(
+        "schedule", settings, train.schedule, schedule_word,
+        "how the learning rate goes on: times the decay; 5 % up after a better epoch and half after a worse one; or "
+        "falling on each row with the work done on it"),
     BMF_FLOAT("learning-rate-decay", "D", settings, train.learning_rate_decay, 0, 1,
               "the learning rates are multiplied by D after each epoch", .above_low = true),
     BMF_FLOAT("regularization", "LAMBDA", settings, train.regularization, 0, 10,
@@ -84,6 +93,8 @@ static const bmf_option options[] = {
               "L2 penalty of the users' biases", .default_text = OF_ALL_BIASES),
     BMF_FLOAT("item-bias-regularization", "LAMBDA", settings, train.item_bias_regularization, 0, 10,
               "L2 penalty of the items' biases", .default_text = OF_ALL_BIASES),
+    BMF_FLOAT("regularization-scaling", "A", settings, train.regularization_scaling, 0, 1,
+              "penalties of a user or item with n ratings go with (1/n)^A, the mean over the ratings stays"),
     BMF_FLOAT("content-regularization", "LAMBDA", settings, train.content_regularization, 0, 10,
               "L2 penalty of the content weights"),
     BMF_INT("content-svd", "D", settings, train.content_svd, 0, BMF_CONTENT_SVD_MOST,

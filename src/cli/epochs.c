@@ -89,6 +89,7 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "rating_max", meta->rating_max);
     bmf_json_number(&json, "learning_rate", meta->learning_rate);
     bmf_json_number(&json, "bias_learning_rate", meta->bias_learning_rate);
+    bmf_json_text(&json, "schedule", meta->schedule);
     bmf_json_number(&json, "learning_rate_decay", meta->learning_rate_decay);
     bmf_json_number(&json, "regularization", meta->regularization);
     bmf_json_number(&json, "bias_regularization", meta->bias_regularization);
@@ -96,6 +97,7 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "item_regularization", meta->item_regularization);
     bmf_json_number(&json, "user_bias_regularization", meta->user_bias_regularization);
     bmf_json_number(&json, "item_bias_regularization", meta->item_bias_regularization);
+    bmf_json_number(&json, "regularization_scaling", meta->regularization_scaling);
     bmf_json_number(&json, "content_regularization", meta->content_regularization);
     bmf_json_number(&json, "content_weight", meta->content_weight);
     bmf_json_number(&json, "init_std", meta->init_std);

@@ -50,6 +50,8 @@ typedef struct bmf_model_meta {
     double regularization, bias_regularization, content_regularization;
     double user_regularization, item_regularization; /* of P, of Q; those above where a file is older than these */
     double user_bias_regularization, item_bias_regularization;
+    double regularization_scaling; /* 0 in older files */
+    char schedule[16];             /* decay, bold-driver, adagrad; the first in older files */
     double init_std, clip;
     int64_t seed;
     int64_t best_epoch; /* counted from 1 */

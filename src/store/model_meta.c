@@ -54,9 +54,11 @@ static const bmf_h5_field fields[] = {
     META(item_regularization, BMF_H5_FLOAT64),
     META(user_bias_regularization, BMF_H5_FLOAT64),
     META(item_bias_regularization, BMF_H5_FLOAT64),
+    META(regularization_scaling, BMF_H5_FLOAT64),
+    META_TEXT(schedule),
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
-#define YOUNGER 5
+#define YOUNGER 7
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -130,6 +132,7 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
 {
     attributes record;
     memset(&record, 0, sizeof record);
+    snprintf(record.meta.schedule, sizeof record.meta.schedule, "decay");
     record.meta.bias_learning_rate = NAN;
     record.meta.user_regularization = record.meta.item_regularization = NAN;
     record.meta.user_bias_regularization = record.meta.item_bias_regularization = NAN;

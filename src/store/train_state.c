@@ -16,8 +16,10 @@ static const bmf_h5_field fields[] = {
     STATE(rollbacks, BMF_H5_INT64),       STATE(patience, BMF_H5_INT64),
     STATE(epochs, BMF_H5_INT64),          STATE(exact_train_loss, BMF_H5_INT64),
     STATE(weights, BMF_H5_INT64),         STATE(best, BMF_H5_INT64),
+    STATE(P_energy, BMF_H5_FLOAT64),      STATE(Q_energy, BMF_H5_FLOAT64), /* younger than the first files */
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
+#define YOUNGER 2
 
 int bmf_train_state_write(hid_t group, const bmf_train_state *state, bmf_error *err)
 {
@@ -31,7 +33,8 @@ static int refuse(const char *name, double value, const char *allowed, bmf_error
 
 int bmf_train_state_read(hid_t group, const bmf_model_meta *meta, bmf_train_state *state, bmf_error *err)
 {
-    int status = bmf_h5_read_checked_fields(group, fields, FIELDS, FIELDS, state, err);
+    state->P_energy = state->Q_energy = 0;
+    int status = bmf_h5_read_checked_fields(group, fields, FIELDS - YOUNGER, FIELDS, state, err);
     if (status != BMF_OK) {
         bmf_context(err, "/state");
         return status;
@@ -48,6 +51,10 @@ int bmf_train_state_read(hid_t group, const bmf_model_meta *meta, bmf_train_stat
         return refuse("P_mean_square", state->P_mean_square, "a number of at least 0", err);
     if (!isfinite(state->P_curvature) || state->P_curvature < 0)
         return refuse("P_curvature", state->P_curvature, "a number of at least 0", err);
+    if (!isfinite(state->P_energy) || state->P_energy < 0)
+        return refuse("P_energy", state->P_energy, "a number of at least 0", err);
+    if (!isfinite(state->Q_energy) || state->Q_energy < 0)
+        return refuse("Q_energy", state->Q_energy, "a number of at least 0", err);
     if (state->rollbacks < 0)
         return refuse("rollbacks", (double)state->rollbacks, "0 or more", err);
     if (state->weights < 0)

@@ -214,6 +214,8 @@ static int check_options(const bmf_trainer *t, const bmf_model_file *file, const
     differ_in_number(&all, "item-regularization", meta->item_regularization, o->item_regularization);
     differ_in_number(&all, "user-bias-regularization", meta->user_bias_regularization, o->user_bias_regularization);
     differ_in_number(&all, "item-bias-regularization", meta->item_bias_regularization, o->item_bias_regularization);
+    differ_in_number(&all, "regularization-scaling", meta->regularization_scaling, o->regularization_scaling);
+    differ_in_word(&all, "schedule", meta->schedule, bmf_schedule_name(o->schedule));
     if (o->content != BMF_CONTENT_NONE) {
         differ_in_number(&all, "content-regularization", meta->content_regularization, o->content_regularization);
         differ_in_count(&all, "content-svd", bmf_model_file_content_svd(file), o->content_svd);

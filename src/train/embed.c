@@ -11,7 +11,7 @@
 /* One kind of parameter: factors, or biases. */
 typedef struct pull {
     double a;             /* of a step, with the decay */
-    double decay;         /* λ η / a */
+    double eta, decay;    /* η; λ η / a */
     double curvature;     /* η h_max */
     double content_decay; /* η λ_c */
     bmf_saturation saturation;
@@ -71,33 +71,58 @@ static void describe_pull(pull *p, double learning_rate, double lambda, double c
                           int64_t largest)
 {
     p->a = bmf_merge_pull(learning_rate, lambda, h);
+    p->eta = learning_rate;
     p->decay = p->a > 0 ? lambda * learning_rate / p->a : 0;
     p->curvature = learning_rate * h_max;
     p->content_decay = learning_rate * content_lambda;
     bmf_saturation_init(&p->saturation, p->a, largest);
 }
 
-/* (a n_i / s_i) G of one parameter that went from E0 to E. */
-static float gradient_of(const pull *p, double s, int32_t n, float E, float E0)
+/* What n steps did to a row of an item: s, a n / s times the ratio of the common η to its own, λ η / a. */
+typedef struct progress {
+    double s, unsaturate, decay;
+} progress;
+
+static progress progress_of(const pull *p, int32_t n)
 {
-    const double unsaturate = s > 0 ? p->a * (double)n / s : 1;
-    return (float)(unsaturate * ((double)(E - E0) + p->decay * s * (double)E0));
+    const double s = bmf_saturation_of(&p->saturation, n);
+    return (progress){s, s > 0 ? p->a * (double)n / s : 1, p->decay};
+}
+
+static progress own_progress(const pull *p, float eta, float decay, double h, int32_t n)
+{
+    const double a = bmf_merge_row_pull(eta, decay, h), s = bmf_merge_saturation(a, (double)n);
+    return (progress){s, s > 0 ? a * (double)n / s * p->eta / (double)eta : 1, a > 0 ? (double)decay / a : 0};
+}
+
+static progress factor_progress(const division *d, int64_t i)
+{
+    const bmf_row_rates *own = d->window->items;
+    const int32_t n = d->window->steps[i];
+    return own ? own_progress(&d->factor, own[i].eta, own[i].decay, d->window->h, n) : progress_of(&d->factor, n);
+}
+
+static progress bias_progress(const division *d, int64_t i)
+{
+    const bmf_row_rates *own = d->window->items;
+    const int32_t n = d->window->steps[i];
+    return own ? own_progress(&d->bias, own[i].bias_eta, own[i].bias_decay, 1, n) : progress_of(&d->bias, n);
 }
 
 /* The gradients of item i into the arrays. */
 static void find_gradient(const division *d, int64_t i)
 {
-    const int32_t n = d->window->steps[i];
-    if (n == 0)
+    if (d->window->steps[i] == 0)
         return; /* nobody looks */
     const int64_t stride = d->model->stride;
     const float *E = d->model->Q + i * stride, *E0 = d->start->Q + i * stride;
     float *to = d->embed->gradient + i * stride;
-    const double s = bmf_saturation_of(&d->factor.saturation, n), s_bias = bmf_saturation_of(&d->bias.saturation, n);
-    const float unsaturate = s > 0 ? (float)(d->factor.a * (double)n / s) : 1, decay = (float)(d->factor.decay * s);
+    const progress of_factor = factor_progress(d, i), of_bias = bias_progress(d, i);
+    const float unsaturate = (float)of_factor.unsaturate, decay = (float)(of_factor.decay * of_factor.s);
     for (int64_t f = 0; f < stride; f++)
         to[f] = unsaturate * ((E[f] - E0[f]) + decay * E0[f]);
-    d->embed->bias_gradient[i] = gradient_of(&d->bias, s_bias, n, d->model->item_bias[i], d->start->bias[i]);
+    const double bias = (double)d->model->item_bias[i], bias0 = (double)d->start->bias[i];
+    d->embed->bias_gradient[i] = (float)(of_bias.unsaturate * (bias - bias0 + of_bias.decay * of_bias.s * bias0));
 }
 
 /* (1 − exp(−R)) / R. */
@@ -125,11 +150,13 @@ static void move_feature(const division *d, int64_t feature, float *sum)
         overlap += fabs((double)x) * (double)n * (double)d->embed->row_sum[i];
         steps += (double)n;
     }
-    const double decay = d->factor.content_decay * steps, bias_decay = d->bias.content_decay * steps;
-    const float c = damping(d->factor.curvature * overlap + decay), shrink = (float)decay;
+    const bmf_row_rates *own = d->window->features;
+    const double ratio = own ? (double)own[feature].eta / d->factor.eta : 1; /* of its η to the common one */
+    const double decay = ratio * d->factor.content_decay * steps, bias_decay = d->bias.content_decay * steps;
+    const float c = damping(ratio * d->factor.curvature * overlap + decay), gain = (float)ratio, shrink = (float)decay;
     float *V = d->model->V + feature * stride, *bias = &d->model->feature_bias[feature];
     for (int64_t f = 0; f < stride; f++)
-        V[f] += c * (sum[f] - shrink * V[f]);
+        V[f] += c * (gain * sum[f] - shrink * V[f]);
     *bias += damping(d->bias.curvature * overlap + bias_decay) * (float)(bias_sum - bias_decay * (double)*bias);
 }
 
@@ -142,8 +169,9 @@ static float move_item(const division *d, int64_t i, float *y)
     float *E = d->model->Q + i * stride, *E0 = d->start->Q + i * stride, *Q = d->model->own_Q + i * stride;
     memset(y, 0, (size_t)stride * sizeof *y);
     const float y_bias = bmf_model_add_embedding(d->model, &d->embed->content, i, y);
-    const float s = (float)bmf_saturation_of(&d->factor.saturation, n), decay = (float)d->factor.decay * s;
-    const float s_bias = (float)bmf_saturation_of(&d->bias.saturation, n), bias_decay = (float)d->bias.decay * s_bias;
+    const progress of_factor = factor_progress(d, i), of_bias = bias_progress(d, i);
+    const float s = (float)of_factor.s, decay = (float)of_factor.decay * s;
+    const float s_bias = (float)of_bias.s, bias_decay = (float)of_bias.decay * s_bias;
     float change = 0;
     for (int64_t f = 0; f < stride; f++) {
         const float before = E0[f] - Q[f]; /* Vᵀx_i as the window began */

@@ -13,10 +13,14 @@
  * absolute values), so that no window overshoots whatever the content weight and the number of windows. h_max is the largest
  * eigenvalue of the mean of P_u P_uᵀ; 1 for biases.
  *
+ * Where rows have rates of their own, η, λ and a are the item's in the equations of s_i, G_i and Q_i, and those of a feature in
+ * its own, to which a n_i / s_i is brought by the ratio of the two η.
+ *
  * The merged D_i and n_i are the same on every rank, and so is all that follows: features are never communicated. */
 #ifndef BMF_TRAIN_EMBED_H
 #define BMF_TRAIN_EMBED_H
 
+#include "kernels/sweep.h"
 #include "train/item_copies.h"
 
 typedef struct bmf_embed {
@@ -34,6 +38,7 @@ typedef struct bmf_embed_window {
     const int32_t *steps;                     /* (n) over all copies on all ranks */
     double learning_rate, bias_learning_rate; /* of the items' factors and those of features; of the biases of both */
     double regularization, bias_regularization, content_regularization;
+    const bmf_row_rates *items, *features; /* (n), (F) if rows have rates of their own, else NULL */
     double h, h_max; /* mean of the squared entries of P; largest eigenvalue of their second moments */
 } bmf_embed_window;
 

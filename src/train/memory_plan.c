@@ -38,7 +38,7 @@ bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
         [BMF_MEMORY_CONTENT] = s->content_bytes,
         [BMF_MEMORY_MERGE] = start + (s->copies - 1) * item_side + /* the first copy is the model's own */
                              (merges ? bmf_merge_bytes(s->items, s->factors) : 0),
-        [BMF_MEMORY_ORDER] = order_bytes(s),
+        [BMF_MEMORY_ORDER] = order_bytes(s) + s->rate_bytes,
     }};
     return plan;
 }

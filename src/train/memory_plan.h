@@ -11,7 +11,7 @@ typedef enum bmf_memory_part {
     BMF_MEMORY_BEST,       /* all of them once more, as of the best epoch */
     BMF_MEMORY_CONTENT,    /* content rows; which weights W has, and where ratings meet them; what V learns by */
     BMF_MEMORY_MERGE,      /* copies of the item side and the merge's buffers */
-    BMF_MEMORY_ORDER,      /* the order of the users and the counts of steps */
+    BMF_MEMORY_ORDER,      /* the order of the users, the counts of steps, and rates of rows that have their own */
     BMF_MEMORY_PARTS
 } bmf_memory_part;
 
@@ -25,6 +25,7 @@ typedef struct bmf_memory_sizes {
     int64_t copies; /* of the item side, by threads */
     int ranks;
     int64_t W_bytes, feature_bytes, content_bytes; /* 0 without content */
+    int64_t rate_bytes;                            /* 0 where all rows have the same */
 } bmf_memory_sizes;
 
 typedef struct bmf_memory_plan {

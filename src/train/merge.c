@@ -20,6 +20,7 @@ struct bmf_merge {
     int32_t *totals; /* (items) of the window, or NULL */
     float *buffer;   /* (rows_per_piece, k + SIDE) and the sums */
     bmf_touched touched;
+    bmf_merge_pulls pulls; /* of the window */
     bmf_saturation of_factors, of_bias;
 };
 
@@ -37,6 +38,11 @@ double bmf_merge_pull(double learning_rate, double regularization, double h)
 {
     double a = learning_rate * (regularization + h);
     return a < 0.999 ? a : 0.999;
+}
+
+double bmf_merge_row_pull(float eta, float decay, double h)
+{
+    return bmf_merge_pull(1, (double)decay, (double)eta * h);
 }
 
 static int64_t rows_per_piece(int64_t items, int64_t factors)
@@ -109,18 +115,34 @@ static void get_sums(const float *at, bmf_window_sums *sums)
     *sums = (bmf_window_sums){(double)at[0], (double)at[1], (double)at[2], (double)at[3], (double)at[4], (double)at[5]};
 }
 
+/* Saturations of row i after n steps: factors and bias. */
+static void saturations_of(const bmf_merge *merge, int64_t i, int64_t n, double out[2])
+{
+    const bmf_merge_pulls *pulls = &merge->pulls;
+    if (!pulls->rows) {
+        out[0] = bmf_saturation_of(&merge->of_factors, n);
+        out[1] = bmf_saturation_of(&merge->of_bias, n);
+        return;
+    }
+    const bmf_row_rates *own = &pulls->rows[i];
+    out[0] = bmf_merge_saturation(bmf_merge_row_pull(own->eta, own->decay, pulls->h), (double)n);
+    out[1] = bmf_merge_saturation(bmf_merge_row_pull(own->bias_eta, own->bias_decay, 1), (double)n);
+}
+
 /* Adds one copy's change of row i in n steps. The weighted average weighs here. */
 static void add_copy(const bmf_merge *merge, const bmf_item_side *copy, int64_t i, int32_t n, float *to)
 {
     const int64_t k = merge->factors, stride = merge->copies->stride;
     const float *Q = copy->Q + i * stride, *Q0 = merge->copies->start.Q + i * stride;
+    double saturation[2];
+    saturations_of(merge, i, n, saturation);
     const float weight = merge->rule == BMF_MERGE_WEIGHTED ? (float)n : 1;
     for (int64_t f = 0; f < k; f++)
         to[f] += weight * (Q[f] - Q0[f]);
     to[k] += weight * (copy->bias[i] - merge->copies->start.bias[i]);
     to[k + 1] += (float)n;
-    to[k + 2] += (float)bmf_saturation_of(&merge->of_factors, n);
-    to[k + 3] += (float)bmf_saturation_of(&merge->of_bias, n);
+    to[k + 2] += (float)saturation[0];
+    to[k + 3] += (float)saturation[1];
 }
 
 /* A row's message: k factor deltas, bias delta, steps, saturations of factors and bias, each summed over the copies. */
@@ -132,19 +154,21 @@ static void pack_row(const bmf_merge *merge, int64_t i, const int32_t *steps, fl
             add_copy(merge, &merge->copies->copy[c], i, steps[c * merge->copies->items + i], to);
 }
 
-/* What bmf_merge_coefficient says, from the table. */
-static float quotient(const bmf_saturation *table, float steps, float saturations)
+/* What bmf_merge_coefficient says. */
+static float quotient(double saturation, float saturations)
 {
-    return saturations > 0 ? (float)(bmf_saturation_of(table, (int64_t)steps) / (double)saturations) : 1;
+    return saturations > 0 ? (float)(saturation / (double)saturations) : 1;
 }
 
-/* What the summed deltas of a row are multiplied by: factors and bias. `everyone`: copies of all ranks. */
-static void coefficients_of(const bmf_merge *merge, const float *side, float everyone, float out[2])
+/* What the summed deltas of row i are multiplied by: factors and bias. `everyone`: copies of all ranks. */
+static void coefficients_of(const bmf_merge *merge, int64_t i, const float *side, float everyone, float out[2])
 {
     out[0] = out[1] = 1; /* BMF_MERGE_SUM */
     if (merge->rule == BMF_MERGE_SATURATING) {
-        out[0] = quotient(&merge->of_factors, side[1], side[2]);
-        out[1] = quotient(&merge->of_bias, side[1], side[3]);
+        double saturation[2];
+        saturations_of(merge, i, (int64_t)side[1], saturation);
+        out[0] = quotient(saturation[0], side[2]);
+        out[1] = quotient(saturation[1], side[3]);
     } else if (merge->rule == BMF_MERGE_AVERAGE) {
         out[0] = out[1] = 1 / everyone;
     } else if (merge->rule == BMF_MERGE_WEIGHTED && side[1] > 0) {
@@ -160,7 +184,7 @@ static bool unpack_row(const bmf_merge *merge, int64_t i, float everyone, const 
     float *Q = model->Q + i * stride, *Q0 = start->Q + i * stride, c[2], change = 0;
     if (from[k + 1] == 0)
         return true;
-    coefficients_of(merge, from + k, everyone, c);
+    coefficients_of(merge, i, from + k, everyone, c);
     for (int64_t f = 0; f < k; f++)
         Q[f] = Q0[f] + c[0] * from[f];
 #pragma omp simd reduction(+ : change)
@@ -202,7 +226,7 @@ static int merge_piece(bmf_merge *merge, const int32_t *row, int64_t rows, const
     return failed;
 }
 
-void bmf_merge_window(bmf_merge *merge, const int32_t *steps, double a_factor, double a_bias, bmf_window_sums *sums)
+void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, bmf_window_sums *sums)
 {
     if (!bmf_merge_is_needed(merge))
         return; /* c is 1 and the deltas are in place */
@@ -210,8 +234,9 @@ void bmf_merge_window(bmf_merge *merge, const int32_t *steps, double a_factor, d
     if (merge->totals)
         memset(merge->totals, 0, (size_t)merge->copies->items * sizeof *merge->totals);
     bmf_touched_agree(&merge->touched, merge->comm, steps, merge->copies->count);
-    bmf_saturation_init(&merge->of_factors, a_factor, touched->most_steps);
-    bmf_saturation_init(&merge->of_bias, a_bias, touched->most_steps);
+    merge->pulls = *pulls;
+    bmf_saturation_init(&merge->of_factors, pulls->factor, touched->most_steps);
+    bmf_saturation_init(&merge->of_bias, pulls->bias, touched->most_steps);
     float everyone = 1;
     int failed = 0;
     int64_t first = 0;

@@ -10,6 +10,7 @@
 #define BMF_TRAIN_MERGE_H
 
 #include "comm/comm.h"
+#include "kernels/sweep.h"
 #include "train/item_copies.h"
 #include "train/train.h"
 
@@ -25,6 +26,16 @@ double bmf_merge_pull(double learning_rate, double regularization, double h);
 
 /* Bytes that the merge holds beside the copies of the item side, at most. Pure. */
 int64_t bmf_merge_bytes(int64_t items, int64_t factors);
+
+/* The pulls of a window's steps, of factors and biases. */
+typedef struct bmf_merge_pulls {
+    double factor, bias;
+    const bmf_row_rates *rows; /* (items) if rows have rates of their own, else NULL */
+    double h;                  /* for the pulls of these rows */
+} bmf_merge_pulls;
+
+/* The pull of a step on a row with rates of its own: η h + ηλ, cut to below 1. Pure. */
+double bmf_merge_row_pull(float eta, float decay, double h);
 
 typedef struct bmf_merge bmf_merge;
 
@@ -53,7 +64,7 @@ typedef struct bmf_window_sums {
 /* Merges the item side of all copies on all ranks into the start of the next window and the first copy, which is the
  * model's; the others take it when they begin. steps (copies × items): what the window did to each copy. One reduction carries
  * deltas, steps, saturations and the sums (to float precision), cut in pieces; rows that no rank touched are not in it.
- * a_factor and a_bias from bmf_merge_pull. Collective; every rank ends with the same values. */
-void bmf_merge_window(bmf_merge *merge, const int32_t *steps, double a_factor, double a_bias, bmf_window_sums *sums);
+ * Collective; every rank ends with the same values. */
+void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, bmf_window_sums *sums);
 
 #endif

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "train/train.h"
+#include "train/rates.h"
 
 static const char *const merge_rule_names[BMF_MERGE_RULES] = {"saturating", "average", "weighted", "sum"};
 
@@ -15,6 +15,12 @@ const char *bmf_content_updates_name(bmf_content_updates updates)
 {
     static const char *const names[BMF_UPDATES] = {"window", "step"};
     return names[updates];
+}
+
+const char *bmf_schedule_name(bmf_schedule schedule)
+{
+    static const char *const names[BMF_SCHEDULES] = {"decay", "bold-driver", "adagrad"};
+    return names[schedule];
 }
 
 const char *bmf_model_io_name(bmf_model_io io)
@@ -108,6 +114,7 @@ static const real_bound real_bounds[] = {
     {"item-regularization", AT(item_regularization), 0, 10, false},
     {"user-bias-regularization", AT(user_bias_regularization), 0, 10, false},
     {"item-bias-regularization", AT(item_bias_regularization), 0, 10, false},
+    {"regularization-scaling", AT(regularization_scaling), 0, 1, false},
     {"content-regularization", AT(content_regularization), 0, 10, false},
     {"content-weight", AT(content_weight), 0, 1000, false},
     {"init-std", AT(init_std), 0, 10, false},
@@ -165,5 +172,12 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err)
     if (options->content == BMF_CONTENT_NONE && options->content_svd > 0)
         return bmf_fail(err, BMF_ERR_USAGE, "--content-svd %" PRId64 " needs content, --content none has none",
                         options->content_svd);
+    if (bmf_rates_are_wanted(options) && options->content == BMF_CONTENT_CONCAT)
+        return bmf_fail(err, BMF_ERR_USAGE,
+                        "--schedule adagrad and --regularization-scaling: not with --content concat");
+    if (bmf_rates_are_wanted(options) && options->content == BMF_CONTENT_EMBED &&
+        options->content_updates == BMF_UPDATES_STEP)
+        return bmf_fail(err, BMF_ERR_USAGE,
+                        "--schedule adagrad and --regularization-scaling: not with --content-updates step");
     return check_decays(options, err);
 }

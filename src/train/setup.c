@@ -152,6 +152,23 @@ static int create_copies(bmf_trainer *t, bmf_error *err)
     return status;
 }
 
+static bmf_sweep_kind kind_of_sweep(const bmf_trainer *t)
+{
+    return t->model.W ? BMF_SWEEP_CONCAT : bmf_rates_are_wanted(&t->options) ? BMF_SWEEP_RATED : BMF_SWEEP_PLAIN;
+}
+
+/* Rates of the rows, if they have their own. Collective. */
+static int create_rates(bmf_trainer *t, bmf_error *err)
+{
+    if (!bmf_rates_are_wanted(&t->options))
+        return BMF_OK;
+    int status =
+        bmf_rates_create(t->comm, &t->shard, t->options.regularization_scaling, t->totals != NULL, &t->rates, err);
+    t->sweep.user_rates = t->rates.user;
+    t->sweep.item_rates = t->rates.item;
+    return status;
+}
+
 /* Everything that may fail locally before the first epoch. */
 static int allocate(bmf_trainer *t, bmf_error *err)
 {
@@ -168,7 +185,7 @@ static int allocate(bmf_trainer *t, bmf_error *err)
         return status;
     bmf_trainer_start(t);
     describe_sweep(t);
-    status = bmf_kernel_choose(t->model.stride, t->model.W != NULL, features_step(t) ? "ref" : getenv("BMF_KERNEL"),
+    status = bmf_kernel_choose(t->model.stride, kind_of_sweep(t), features_step(t) ? "ref" : getenv("BMF_KERNEL"),
                                &t->kernel, err);
     if (status == BMF_OK)
         status = create_embed(t, err);
@@ -190,6 +207,22 @@ void bmf_trainer_measure_P(bmf_trainer *t)
 double bmf_trainer_bias_rate(const bmf_trainer *t)
 {
     return t->state.learning_rate * (t->options.bias_learning_rate / t->options.learning_rate);
+}
+
+void bmf_trainer_set_rates(bmf_trainer *t)
+{
+    bmf_train_state *state = &t->state;
+    if (!t->rates.user)
+        return;
+    if (t->options.schedule == BMF_SCHEDULE_ADAGRAD && state->window == 0) {
+        const double rmse = state->epoch > 0 ? t->history[state->epoch - 1].train_rmse : sqrt(t->shard.variance);
+        double of_P = 0, of_Q = 0;
+        bmf_rates_mean_squares(t->comm, &t->model, &t->shard, &of_P, &of_Q);
+        state->P_energy += rmse * rmse * of_Q;
+        state->Q_energy += rmse * rmse * of_P;
+    }
+    bmf_rates_set(&t->rates, &t->shard, &t->options, state->learning_rate, bmf_trainer_bias_rate(t), state->P_energy,
+                  state->Q_energy);
 }
 
 void bmf_trainer_measure_curvature(bmf_trainer *t)
@@ -234,6 +267,8 @@ int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err)
     if (status == BMF_OK)
         status = bmf_comm_agree(t->comm, allocate(t, err), err);
     if (status == BMF_OK)
+        status = create_rates(t, err);
+    if (status == BMF_OK)
         status = plan_merges(t, err);
     if (status == BMF_OK && bmf_comm_rank(t->comm) == 0)
         status = bmf_dataset_file_fingerprint(t->file, &t->fingerprint, err);
@@ -254,6 +289,7 @@ void bmf_trainer_end_epochs(bmf_trainer *t)
     bmf_epoch_destroy(&t->epoch);
     bmf_item_copies_clear(&t->copies);
     bmf_embed_clear(&t->embed);
+    bmf_rates_clear(&t->rates);
     bmf_free(t->moments);
     bmf_free(t->totals);
     t->moments = NULL;
@@ -328,6 +364,9 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .W_bytes = weight_bytes(&t->model),
         .feature_bytes = feature_bytes(t),
         .content_bytes = content_bytes(t),
+        .rate_bytes = t->rates.user
+                          ? bmf_rates_bytes(shard->users, shard->items, t->rates.feature ? shard->rows.features : 0)
+                          : 0,
     };
     *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};
     plan->memory = bmf_memory_plan_of(&sizes);
@@ -356,6 +395,7 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
         .learning_rate = o->learning_rate,
         .bias_learning_rate = o->bias_learning_rate,
         .learning_rate_decay = o->learning_rate_decay,
+        .regularization_scaling = o->regularization_scaling,
         .regularization = o->regularization,
         .bias_regularization = o->bias_regularization,
         .user_regularization = o->user_regularization,
@@ -377,5 +417,6 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
         .dataset_fingerprint = t->fingerprint,
     };
     strncpy(meta->dataset, bmf_base_name(bmf_dataset_file_path(t->file)), sizeof meta->dataset - 1);
+    strncpy(meta->schedule, bmf_schedule_name(o->schedule), sizeof meta->schedule - 1);
     strncpy(meta->merge, bmf_merge_rule_name(o->merge), sizeof meta->merge - 1);
 }

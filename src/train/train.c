@@ -14,6 +14,9 @@
 #include "train/trainer.h"
 #include "train/validate.h"
 
+#define BOLDER 1.05
+#define MEEKER 0.5
+
 void bmf_train_result_clear(bmf_train_result *result)
 {
     bmf_free(result->history);
@@ -45,9 +48,14 @@ static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
     bmf_comm_barrier(t->comm); /* so that waiting is not taken for merging */
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_WAIT);
-    bmf_merge_window(t->merge, steps,
-                     bmf_merge_pull(t->state.learning_rate, o->item_regularization, t->state.P_mean_square),
-                     bmf_merge_pull(bmf_trainer_bias_rate(t), o->item_bias_regularization, 1), sums);
+    const double h = t->state.P_mean_square;
+    const bmf_merge_pulls pulls = {
+        .factor = bmf_merge_pull(t->state.learning_rate, o->item_regularization, h),
+        .bias = bmf_merge_pull(bmf_trainer_bias_rate(t), o->item_bias_regularization, 1),
+        .rows = t->rates.item,
+        .h = h,
+    };
+    bmf_merge_window(t->merge, steps, &pulls, sums);
     t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
 }
 
@@ -65,6 +73,8 @@ static bool divide_window(bmf_trainer *t, int64_t window, double h)
         .regularization = o->item_regularization,
         .bias_regularization = o->item_bias_regularization,
         .content_regularization = o->content_regularization,
+        .items = t->rates.item,
+        .features = t->rates.feature,
         .h = h,
         .h_max = t->state.P_curvature,
     };
@@ -118,6 +128,7 @@ static int run_windows(bmf_trainer *t, const volatile int *stop, ending *how, bm
     t->sweep.order_key = bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_RATING_ORDER), number);
     t->sweep.learning_rate = (float)state->learning_rate;
     t->sweep.bias_learning_rate = (float)bmf_trainer_bias_rate(t);
+    bmf_trainer_set_rates(t);
     if (state->window == 0)
         bmf_trainer_measure_curvature(t);
     *how = EPOCH_IS_OVER;
@@ -213,7 +224,10 @@ static void enter_epoch(bmf_trainer *t, const bmf_epoch_record *record)
     t->state.epoch = record->epoch;
     t->state.window = 0;
     t->state.squares = 0;
-    t->state.learning_rate *= t->options.learning_rate_decay;
+    if (t->options.schedule != BMF_SCHEDULE_BOLD_DRIVER)
+        t->state.learning_rate *= t->options.learning_rate_decay;
+    else if (record->epoch > 1)
+        t->state.learning_rate *= record->train_mse < t->history[record->epoch - 2].train_mse ? BOLDER : MEEKER;
 }
 
 /* One epoch, or what is left of it. Collective. */

@@ -31,6 +31,19 @@ typedef enum bmf_content_updates { BMF_UPDATES_WINDOW, BMF_UPDATES_STEP, BMF_UPD
 /* "window", "step". */
 const char *bmf_content_updates_name(bmf_content_updates updates);
 
+/* How the learning rate goes on from epoch to epoch: times the decay; 5 % up after an epoch that lowered the loss and half
+ * after one that did not (the bold driver of Gemulla et al. 2011); or falling with the work done on each row, times the decay
+ * too (train/rates.h). */
+typedef enum bmf_schedule {
+    BMF_SCHEDULE_DECAY,
+    BMF_SCHEDULE_BOLD_DRIVER,
+    BMF_SCHEDULE_ADAGRAD,
+    BMF_SCHEDULES
+} bmf_schedule;
+
+/* "decay", "bold-driver", "adagrad". */
+const char *bmf_schedule_name(bmf_schedule schedule);
+
 #define BMF_MERGES_AUTO 0
 #define BMF_CONTENT_SVD_MOST 1024
 
@@ -41,12 +54,14 @@ typedef struct bmf_train_options {
     int64_t epochs;                      /* ≥ 1 */
     double learning_rate;                /* η > 0 */
     double bias_learning_rate;           /* of the biases, > 0; NaN: η */
-    double learning_rate_decay;          /* the learning rates are multiplied by it after each epoch; in (0, 1] */
-    double regularization;               /* λ of the factors, ≥ 0 */
-    double bias_regularization;          /* λ of the biases, ≥ 0 */
-    double user_regularization;          /* λ of P, ≥ 0; NaN here and in the next three: as the two above say */
-    double item_regularization;          /* of Q */
+    bmf_schedule schedule;
+    double learning_rate_decay; /* the learning rates are multiplied by it after each epoch; in (0, 1] */
+    double regularization;      /* λ of the factors, ≥ 0 */
+    double bias_regularization; /* λ of the biases, ≥ 0 */
+    double user_regularization; /* λ of P, ≥ 0; NaN here and in the next three: as the two above say */
+    double item_regularization; /* of Q */
     double user_bias_regularization, item_bias_regularization;
+    double regularization_scaling; /* A in [0, 1]: λ of a row with n ratings goes with (1/n)^A */
     double content_regularization; /* λ_c of W, or of V and the feature biases, ≥ 0 */
     int64_t content_svd;           /* features that content is reduced to by truncated SVD; 0: it is used as it is */
     double content_weight;         /* x_i is the stored row times this, ≥ 0 */

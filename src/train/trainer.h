@@ -8,6 +8,7 @@
 #include "train/embed.h"
 #include "train/epoch.h"
 #include "train/merge.h"
+#include "train/rates.h"
 #include "train/shard.h"
 #include "train/stopwatch.h"
 
@@ -29,6 +30,7 @@ typedef struct bmf_trainer {
     bmf_item_copies copies;
     bmf_merge *merge;
     bmf_embed embed; /* of features that learn by windows */
+    bmf_rates rates; /* of rows that have their own */
     double *moments; /* (bmf_curvature_room) to work in, where features learn by windows; else NULL */
     int32_t *totals; /* (items) steps of the last window over all ranks, where features learn by windows; else NULL */
     bmf_stopwatch watch;   /* of the epoch */
@@ -69,6 +71,9 @@ void bmf_trainer_measure_P(bmf_trainer *t);
 
 /* The learning rate of the biases now: it moves as that of the factors does. */
 double bmf_trainer_bias_rate(const bmf_trainer *t);
+
+/* Sets the rates of rows that have their own for the epoch, of whose steps AdaGrad first takes account if it begins. Collective. */
+void bmf_trainer_set_rates(bmf_trainer *t);
 
 /* The largest eigenvalue of the mean of P_u P_uᵀ, which features that learn by windows want. Collective. */
 void bmf_trainer_measure_curvature(bmf_trainer *t);

@@ -45,11 +45,12 @@ class Checkpoints(CommandTest):
 
     def test_parts_make_a_whole(self):
         """Parts of a run, on the same ranks: every bit as in one go, and the log goes on."""
-        for content in ("none", "concat", "embed"):
+        own_rates = ("--schedule", "adagrad", "--regularization-scaling", 0.5)
+        for content, *rates in (("none",), ("concat",), ("embed",), ("embed", *own_rates), ("none", "--schedule", "bold-driver")):
             for ranks in (None, 2):
-                with self.subTest(content=content, ranks=ranks):
-                    options = ["--content", content, "--merges-per-epoch", 2, "--learning-rate-decay", 0.9]
-                    log = self.dir / f"log-{content}-{ranks}"
+                with self.subTest(content=content, ranks=ranks, rates=rates):
+                    options = ["--content", content, *rates, "--merges-per-epoch", 2, "--learning-rate-decay", 0.9]
+                    log = self.dir / f"log-{content}-{len(rates)}-{ranks}"
                     self.succeed(*self.args("--epochs", 7, *options, model=self.dir / "whole.h5", checkpoint=False),
                                  ranks=ranks)
                     for path in (self.checkpoint, self.previous):

@@ -167,6 +167,8 @@ class Training(CommandTest):
         self.assertIn("user biases 1,", self.succeed("info", self.dir / "m.h5").stdout)
         rates = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, "--learning-rate", 0.02)
         self.assertEqual(rates["options"]["bias_learning_rate"], 0.02)
+        for schedule in (("--schedule", "adagrad"), ("--regularization-scaling", 0.5)):
+            self.assertIn("not with --content concat", self.fail_with(2, "train", data, "-o", self.dir / "n.h5", *schedule))
         apart = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, "--learning-rate", 0.02,
                              "--bias-learning-rate", 0.005)
         self.assertEqual(apart["options"]["bias_learning_rate"], 0.005)

@@ -52,8 +52,20 @@ static void set_start(bmf_model *model)
     }
 }
 
-static void check_rule(bmf_merge_rule rule)
+/* The pull of item i where rows have rates of their own: η h + ηλ. */
+static double own_pull(int i, double h)
 {
+    return 0.001 * (1 + i % 4) * h + 0.0005 * (i % 3);
+}
+
+/* rows: items have rates of their own. */
+static void check_rule(bmf_merge_rule rule, bool rows)
+{
+    const double h = 2, a = 0.003, a_bias = 0.02;
+    bmf_row_rates rates[N];
+    for (int i = 0; i < N; i++)
+        rates[i] = (bmf_row_rates){0.001f * (float)(1 + i % 4), 0.0005f * (float)(i % 3), 0.001f * (float)(1 + i % 4),
+                                   0.0005f * (float)(i % 3)};
     const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
     bmf_error err = BMF_ERROR_INIT;
     bmf_model model;
@@ -72,12 +84,14 @@ static void check_rule(bmf_merge_rule rule)
         model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
     }
     bmf_window_sums sums = {.squares = 1e6 + rank, .P_squares = 0.25, .failed = rank == 0};
-    bmf_merge_window(merge, steps, 0.003, 0.02, &sums);
+    bmf_merge_window(merge, steps, &(bmf_merge_pulls){a, a_bias, rows ? rates : NULL, h}, &sums);
     bool right = true;
     for (int i = 0; i < N; i++) {
         for (int f = 0; f < K; f++)
-            right &= fabs((double)model.Q[i * model.stride + f] - wanted_value(rule, size, i, f, 0.003)) < 1e-6;
-        right &= fabs((double)model.item_bias[i] - wanted_value(rule, size, i, K, 0.02)) < 1e-6;
+            right &= fabs((double)model.Q[i * model.stride + f] -
+                          wanted_value(rule, size, i, f, rows ? own_pull(i, h) : a)) < 1e-6;
+        right &=
+            fabs((double)model.item_bias[i] - wanted_value(rule, size, i, K, rows ? own_pull(i, 1) : a_bias)) < 1e-6;
     }
     assert_all(right);
     assert_all(fabs(sums.squares - (size * 1e6 + size * (size - 1) / 2)) < 1e-6 * size * 1e6);
@@ -91,7 +105,8 @@ static void test_every_rule(void **state)
 {
     (void)state;
     for (int rule = 0; rule < BMF_MERGE_RULES; rule++)
-        check_rule((bmf_merge_rule)rule);
+        check_rule((bmf_merge_rule)rule, false);
+    check_rule(BMF_MERGE_SATURATING, true);
 }
 
 /* Two threads with copies on every rank merge as twice as many ranks would: the copies of rank r act as ranks 2r and 2r + 1. */
@@ -121,7 +136,7 @@ static void test_copies_of_threads_count_as_ranks(void **state)
                 copies.copy[c].bias[i] += steps[c * N + i] ? delta_of(2 * rank + c, i, K) : 0;
             }
         bmf_window_sums sums = {.squares = 1};
-        bmf_merge_window(merge, steps, 0.003, 0.02, &sums);
+        bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, &sums);
         bmf_item_copies_begin(&copies, 1);
         bool right = sums.squares == size && sums.failed == 0;
         for (int c = 0; c < 2; c++)
@@ -169,7 +184,7 @@ static void test_rules_in_small_messages(void **state)
 {
     (void)state;
     bmf_comm_set_cut(world, 5);
-    check_rule(BMF_MERGE_SATURATING);
+    check_rule(BMF_MERGE_SATURATING, false);
     bmf_comm_set_cut(world, 1 << 20);
 }
 
@@ -190,7 +205,7 @@ static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
     if (bmf_comm_rank(world) == last)
         model.Q[7 * model.stride] = NAN;
     bmf_window_sums sums = {.squares = 1};
-    bmf_merge_window(merge, steps, 0.003, 0.02, &sums);
+    bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, &sums);
     assert_all(last == 0 || sums.failed > 0); /* one rank sees it in its own sum of squares */
     bmf_merge_destroy(&merge);
     bmf_item_copies_clear(&copies);

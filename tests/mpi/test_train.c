@@ -330,6 +330,57 @@ static void test_resumes_to_the_bit(void **state)
     }
 }
 
+/* They learn, repeat, and on several ranks come to what one comes to. */
+static void test_rows_with_their_own_rates(void **state)
+{
+    (void)state;
+    bmf_comm *self = NULL;
+    bmf_error err = BMF_ERROR_INIT;
+    assert_all(bmf_comm_split(world, bmf_comm_rank(world), &self, &err) == BMF_OK);
+    for (int mode = BMF_CONTENT_NONE; mode <= BMF_CONTENT_EMBED; mode += 2) {
+        bmf_train_options options = small_options((bmf_content_mode)mode);
+        options.schedule = BMF_SCHEDULE_ADAGRAD;
+        options.learning_rate = 0.06;
+        options.bias_learning_rate = 0.01;
+        options.regularization_scaling = 0.5;
+        options.epochs = 15;
+        bmf_train_result all = train_on(world, &options, NULL), again = train_on(world, &options, NULL);
+        bmf_train_result alone = train_on(self, &options, NULL);
+        assert_all(all.meta.val_rmse < 0.93 * all.history[0].val_rmse);
+        assert_all(all.meta.val_rmse == again.meta.val_rmse);
+        assert_all(fabs(all.meta.val_rmse - alone.meta.val_rmse) < 0.006);
+        options.schedule = BMF_SCHEDULE_DECAY;
+        bmf_train_result constant = train_on(world, &options, NULL);
+        assert_all(constant.history[1].val_rmse != all.history[1].val_rmse);
+        bmf_train_result_clear(&all);
+        bmf_train_result_clear(&again);
+        bmf_train_result_clear(&alone);
+        bmf_train_result_clear(&constant);
+    }
+    bmf_comm_release(&self);
+}
+
+static void test_bold_driver(void **state)
+{
+    (void)state;
+    bmf_train_options options = small_options(BMF_CONTENT_NONE);
+    options.schedule = BMF_SCHEDULE_BOLD_DRIVER;
+    options.learning_rate = 0.1;
+    options.epochs = 25;
+    options.patience = 0;
+    bmf_train_result result = train_on(world, &options, NULL);
+    assert_all(result.history[1].learning_rate == 0.1);
+    int worse = 0;
+    for (int e = 2; e < 25; e++) {
+        const bool better = result.history[e - 1].train_mse < result.history[e - 2].train_mse;
+        const double wanted = result.history[e - 1].learning_rate * (better ? 1.05 : 0.5);
+        assert_all(fabs(result.history[e].learning_rate - wanted) < 1e-12);
+        worse += !better;
+    }
+    assert_all(worse > 0);
+    bmf_train_result_clear(&result);
+}
+
 static int run(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +388,8 @@ static int run(void)
         cmocka_unit_test(test_same_seed_same_result),
         cmocka_unit_test(test_threads_repeat_to_the_bit),
         cmocka_unit_test(test_phases_and_merges_are_recorded),
+        cmocka_unit_test(test_rows_with_their_own_rates),
+        cmocka_unit_test(test_bold_driver),
         cmocka_unit_test(test_exact_train_loss),
         cmocka_unit_test(test_agrees_with_one_rank),
         cmocka_unit_test(test_file_holds_the_best_epoch),

@@ -219,6 +219,8 @@ bmf_model_meta sample_meta(const bmf_dataset *dataset, bmf_content_mode mode, in
                             .user_bias_regularization = 0.0012,
                             .item_bias_regularization = 0.0014,
                             .init_std = 0.05,
+                            .regularization_scaling = 0.25,
+                            .schedule = "adagrad",
                             .clip = 5,
                             .seed = 42,
                             .best_epoch = 2,

@@ -178,7 +178,7 @@ static double run_window(world *w, double eta)
     const bmf_sweep sweep = sweep_of(w, eta);
     const double h = mean_square_of_P(w);
     const double squares = bmf_sweep_reference(&sweep, users, M, 1);
-    const bmf_embed_window did = {w->steps, eta, eta / 2, 0.1, 0.2, 0.3, h, K * h};
+    const bmf_embed_window did = {w->steps, eta, eta / 2, 0.1, 0.2, 0.3, NULL, NULL, h, K * h};
     assert_true(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
     return squares;
 }
@@ -212,6 +212,81 @@ static double difference(const float *a, const float *b, const float *start, int
     }
     assert_true(moved > 0);
     return most / moved;
+}
+
+/* Rates of items and features that are all different. */
+static void own_rates(double eta, bmf_row_rates *items, bmf_row_rates *features)
+{
+    for (int i = 0; i < N; i++)
+        items[i] = (bmf_row_rates){(float)eta * (float)(1 + i % 3), (float)eta * 0.1f * (float)(1 + i % 2), (float)eta,
+                                   (float)eta * 0.2f};
+    for (int f = 0; f < F; f++)
+        features[f] = (bmf_row_rates){(float)eta * (float)(F - f), 0, (float)eta, (float)eta * 0.3f};
+}
+
+/* A window with these rates, and the same at every rating, written out plainly. */
+static void run_own_window(world *w, double eta)
+{
+    static const int32_t users[M] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    bmf_row_rates of_users[M], items[N], features[F];
+    own_rates(eta, items, features);
+    for (int u = 0; u < M; u++)
+        of_users[u] = (bmf_row_rates){(float)eta, 0, (float)eta, 0};
+    bmf_sweep sweep = sweep_of(w, eta);
+    sweep.user_rates = of_users;
+    sweep.item_rates = items;
+    const double h = mean_square_of_P(w);
+    bmf_sweep_reference(&sweep, users, M, 1);
+    const bmf_embed_window did = {w->steps, eta, eta, 0.1, 0.2, 0.3, items, features, h, K * h};
+    assert_true(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
+}
+
+static void run_own_steps(world *w, double eta)
+{
+    bmf_row_rates items[N], features[F];
+    bmf_model *m = &w->model;
+    own_rates(eta, items, features);
+    for (int64_t j = 0, u = 0; u < M; u++)
+        for (; j < w->indptr[u + 1]; j++) {
+            const int32_t i = w->item[j];
+            float E[64] = {0}, e = w->value[j] - 3 - m->user_bias[u] - m->own_bias[i];
+            float *P = m->P + u * m->stride, *Q = m->own_Q + i * m->stride;
+            e -= bmf_model_add_embedding(m, &w->content, i, E);
+            for (int f = 0; f < K; f++)
+                e -= P[f] * (E[f] += Q[f]);
+            m->user_bias[u] += (float)eta * e;
+            m->own_bias[i] += items[i].bias_eta * e - items[i].bias_decay * m->own_bias[i];
+            for (int64_t c = w->content.indptr[i]; c < w->content.indptr[i + 1]; c++) {
+                const int32_t g = w->content.indices[c];
+                const float x_g = w->content.data[c];
+                m->feature_bias[g] += features[g].bias_eta * (e * x_g - 0.3f * m->feature_bias[g]);
+                for (int f = 0; f < K; f++)
+                    m->V[g * m->stride + f] += features[g].eta * (e * x_g * P[f] - 0.3f * m->V[g * m->stride + f]);
+            }
+            for (int f = 0; f < K; f++) {
+                const float p = P[f];
+                P[f] += (float)eta * e * E[f];
+                Q[f] += items[i].eta * e * p - items[i].decay * Q[f];
+            }
+        }
+    bmf_model_blend(m, &w->content, 1);
+}
+
+static void test_rows_may_have_their_own_rates(void **state)
+{
+    (void)state;
+    const double eta = 0.0005;
+    world *start = make_world(4, 1, 1), *window = make_world(4, 1, 1), *steps = make_world(4, 1, 1);
+    const int64_t stride = start->model.stride;
+    run_own_window(window, eta);
+    run_own_steps(steps, eta);
+    assert_true(difference(window->model.V, steps->model.V, start->model.V, F * stride) < 0.03);
+    assert_true(difference(window->model.own_Q, steps->model.own_Q, start->model.own_Q, N * stride) < 0.03);
+    assert_true(difference(window->model.own_bias, steps->model.own_bias, start->model.own_bias, N) < 0.03);
+    assert_true(difference(window->model.feature_bias, steps->model.feature_bias, start->model.feature_bias, F) < 0.03);
+    free_world(start);
+    free_world(window);
+    free_world(steps);
 }
 
 /* Half the step length, half the difference between the two forms: they are the same to first order. */
@@ -310,7 +385,7 @@ static void test_what_is_not_finite_is_noticed(void **state)
     (void)state;
     world *w = make_world(5, 1, 2);
     w->model.Q[2 * w->model.stride] = INFINITY;
-    const bmf_embed_window did = {w->steps, 0.01, 0.01, 0.1, 0.2, 0.3, 0.1, 0.1};
+    const bmf_embed_window did = {w->steps, 0.01, 0.01, 0.1, 0.2, 0.3, NULL, NULL, 0.1, 0.1};
     assert_false(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
     free_world(w);
 }
@@ -328,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_step_is_the_gradient),
         cmocka_unit_test(test_a_window_is_the_steps_to_first_order),
+        cmocka_unit_test(test_rows_may_have_their_own_rates),
         cmocka_unit_test(test_blended_is_what_the_parts_give),
         cmocka_unit_test(test_no_window_overshoots),
         cmocka_unit_test(test_threads_make_no_difference),
