@@ -142,10 +142,31 @@ int bmf_new_items_open(const char *path, const char *model_path, const blendmf_m
     return status;
 }
 
-int64_t bmf_new_items_merge(const bmf_new_items *items, const bmf_serve_user *user, int64_t first, blendmf_ranked *list,
-                            int64_t found, int64_t top)
+int64_t bmf_new_items_find(const bmf_new_items *items, const bmf_ids *ids, int64_t i)
 {
+    const int64_t row = bmf_ids_find_same(&items->catalogue.items, ids, i);
+    int64_t low = 0, high = row < 0 ? 0 : items->count;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (items->row[middle] == row)
+            return middle;
+        if (items->row[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+int64_t bmf_new_items_merge(const bmf_new_items *items, const bmf_serve_user *user, blendmf_items exclude,
+                            int64_t first, blendmf_ranked *list, int64_t found, int64_t top)
+{
+    int64_t skipped = 0;
     for (int64_t i = 0; i < items->count; i++) {
+        if (skipped < exclude.count && exclude.item[skipped] == first + i) {
+            skipped++;
+            continue;
+        }
         const double score = bmf_serve_item_score(items->item[i], user);
         if (found == top && score <= list[top - 1].score)
             continue;

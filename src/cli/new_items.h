@@ -20,9 +20,12 @@ int bmf_new_items_open(const char *path, const char *model_path, const blendmf_m
                        bmf_new_items *out, bmf_error *err);
 void bmf_new_items_close(bmf_new_items *items);
 
-/* Puts the new items among the found ones in list (top), which is `user`'s. A new item's index there is `first` plus its own;
- * those of equal scores come behind the known ones. Returns how many the list has now. */
-int64_t bmf_new_items_merge(const bmf_new_items *items, const bmf_serve_user *user, int64_t first, blendmf_ranked *list,
-                            int64_t found, int64_t top);
+/* Index of the new item that has id i of `ids`; −1 if none has. */
+int64_t bmf_new_items_find(const bmf_new_items *items, const bmf_ids *ids, int64_t i);
+
+/* Puts the new items among the found ones in list (top), which is `user`'s. A new item's index there, and in exclude, is `first` plus its
+ * own; those of equal scores come behind the known ones. Returns how many the list has now. */
+int64_t bmf_new_items_merge(const bmf_new_items *items, const bmf_serve_user *user, blendmf_items exclude,
+                            int64_t first, blendmf_ranked *list, int64_t found, int64_t top);
 
 #endif

@@ -7,11 +7,12 @@
 void bmf_rated_close(bmf_rated *rated)
 {
     bmf_dataset_file_close(&rated->file);
-    bmf_free(rated->item_in_model);
+    bmf_free(rated->item_in_lists);
     for (int s = 0; s < BMF_SPLITS; s++)
         bmf_free(rated->indptr[s]);
     bmf_free(rated->row);
     bmf_free(rated->list);
+    bmf_free(rated->fresh);
     bmf_free(rated->item);
     *rated = (bmf_rated){0};
 }
@@ -29,16 +30,26 @@ static int check_kinds(const char *path, const char *what, const bmf_ids *theirs
                     what, kind_name(theirs), kind_name(model), what);
 }
 
-static int map_items(bmf_rated *r, const char *path, const bmf_ids *items, bmf_error *err)
+/* Number of item i of `theirs` in the lists. */
+static int64_t find_item(const bmf_ids *items, const bmf_new_items *fresh, const bmf_ids *theirs, int64_t i)
+{
+    const int64_t known = bmf_ids_find_same(items, theirs, i);
+    if (known >= 0 || fresh->count == 0)
+        return known;
+    const int64_t found = bmf_new_items_find(fresh, theirs, i);
+    return found < 0 ? -1 : items->count + found;
+}
+
+static int map_items(bmf_rated *r, const char *path, const bmf_ids *items, const bmf_new_items *fresh, bmf_error *err)
 {
     bmf_ids theirs = {0};
     int status = bmf_dataset_file_read_items(r->file, &theirs, err);
     if (status == BMF_OK)
         status = check_kinds(path, "item", &theirs, items, err);
-    if (status == BMF_OK && !(r->item_in_model = bmf_alloc(theirs.count, sizeof *r->item_in_model, "items", err)))
+    if (status == BMF_OK && !(r->item_in_lists = bmf_alloc(theirs.count, sizeof *r->item_in_lists, "items", err)))
         status = BMF_ERR_MEMORY;
     for (int64_t i = 0; status == BMF_OK && i < theirs.count; i++)
-        r->item_in_model[i] = (int32_t)bmf_ids_find_same(items, &theirs, i);
+        r->item_in_lists[i] = (int32_t)find_item(items, fresh, &theirs, i);
     bmf_ids_clear(&theirs);
     return status;
 }
@@ -59,14 +70,14 @@ static int find_users(bmf_rated *r, const char *path, const bmf_audience *audien
     return status;
 }
 
-int bmf_rated_open(const char *path, const bmf_audience *audience, const bmf_ids *items, int threads, bmf_rated *out,
-                   bmf_error *err)
+int bmf_rated_open(const char *path, const bmf_audience *audience, const bmf_ids *items, const bmf_new_items *fresh,
+                   int threads, bmf_rated *out, bmf_error *err)
 {
-    *out = (bmf_rated){0};
+    *out = (bmf_rated){.known = items->count};
     int status = bmf_dataset_file_open(path, &out->file, err);
     if (status == BMF_OK) {
         bmf_dataset_file_use_threads(out->file, threads);
-        status = map_items(out, path, items, err);
+        status = map_items(out, path, items, fresh, err);
     }
     if (status == BMF_OK)
         status = find_users(out, path, audience, err);
@@ -111,8 +122,8 @@ static int add_run(bmf_rated *r, bmf_split split, const place *at, int64_t first
         blendmf_items *list = &r->list[at[p].user];
         int64_t *item = r->item + (list->item - r->item);
         for (int64_t e = ratings.matrix.indptr[at[p].row - base]; e < ratings.matrix.indptr[at[p].row - base + 1]; e++)
-            if (r->item_in_model[ratings.matrix.indices[e]] >= 0)
-                item[list->count++] = r->item_in_model[ratings.matrix.indices[e]];
+            if (r->item_in_lists[ratings.matrix.indices[e]] >= 0)
+                item[list->count++] = r->item_in_lists[ratings.matrix.indices[e]];
     }
     bmf_ratings_clear(&ratings);
     return status;
@@ -136,7 +147,10 @@ static int make_lists(bmf_rated *r, int64_t first, int64_t last, bmf_error *err)
     int64_t entries = 0;
     for (int64_t u = first; u < last; u++)
         entries += bmf_rated_count(r, u);
+    int64_t capacity = r->list_capacity;
     int status = bmf_grow((void **)&r->list, &r->list_capacity, last - first, sizeof *r->list, "rated items", err);
+    if (status == BMF_OK)
+        status = bmf_grow((void **)&r->fresh, &capacity, last - first, sizeof *r->fresh, "rated items", err);
     if (status == BMF_OK)
         status = bmf_grow((void **)&r->item, &r->item_capacity, entries + 1, sizeof *r->item, "rated items", err);
     entries = 0;
@@ -159,8 +173,14 @@ int bmf_rated_read(bmf_rated *r, int64_t first, int64_t last, bmf_error *err)
         qsort(at, (size_t)count, sizeof *at, compare_places);
         status = add_all(r, at, count, err);
     }
-    for (int64_t u = 0; u < last - first && status == BMF_OK; u++)
-        qsort(r->item + (r->list[u].item - r->item), (size_t)r->list[u].count, sizeof *r->item, compare_items);
+    for (int64_t u = 0; u < last - first && status == BMF_OK; u++) {
+        blendmf_items *list = &r->list[u];
+        const int64_t all = list->count;
+        qsort(r->item + (list->item - r->item), (size_t)all, sizeof *r->item, compare_items);
+        while (list->count > 0 && list->item[list->count - 1] >= r->known)
+            list->count--;
+        r->fresh[u] = (blendmf_items){list->item + list->count, all - list->count};
+    }
     bmf_free(at);
     return status;
 }

@@ -31,6 +31,7 @@ typedef struct job {
     bmf_new_items fresh;
     bmf_new_user stranger; /* --ratings: audience of one, who is in no list of ids */
     bmf_titles titles;
+    int64_t top;            /* as asked for, but no more than there are items */
     int64_t *block, blocks; /* (blocks + 1) first users of blocks */
     blendmf_ranked *list;   /* (largest block × top) */
     int64_t *found;         /* (largest block) */
@@ -82,39 +83,43 @@ static int find_audience(job *j, bmf_error *err)
     return status;
 }
 
+static void tell_of_new_items(const job *j)
+{
+    const bmf_new_items *fresh = &j->fresh;
+    const char *path = j->options->new_items;
+    if (fresh->known > 0)
+        bmf_log_info("%s: %" PRId64 " new items; the model knows the other %" PRId64, path, fresh->count, fresh->known);
+    if (fresh->columns > 0)
+        bmf_log_warning("%s: columns are not looked at; %" PRId64 " of the model's features are made of such", path,
+                        fresh->columns);
+    if (fresh->bare > 0)
+        bmf_log_warning("%s: %" PRId64
+                        " new items have no term that the model knows; only the user's bias speaks for them",
+                        path, fresh->bare);
+}
+
 static int read_inputs(job *j, bmf_error *err)
 {
     const bmf_recommend_options *o = j->options;
     int status = bmf_serving_open(o->model, &j->model, err);
     if (status == BMF_OK)
         status = find_audience(j, err);
-    if (status == BMF_OK && o->exclude)
-        status = bmf_rated_open(o->exclude, &j->audience, &j->model->items, (int)o->threads, &j->rated, err);
     if (status == BMF_OK && o->titles)
         status = bmf_titles_read(o->titles, &j->model->items, &j->titles, err);
     if (status == BMF_OK && o->new_items)
         status = bmf_new_items_open(o->new_items, o->model, j->model, (int)o->threads, &j->fresh, err);
-    if (status == BMF_OK && j->fresh.known > 0)
-        bmf_log_info("%s: %" PRId64 " new items; the model knows the other %" PRId64, o->new_items, j->fresh.count,
-                     j->fresh.known);
-    if (status == BMF_OK && j->fresh.columns > 0)
-        bmf_log_warning("%s: %" PRId64
-                        " of the model's features are columns of import --item-columns, which are not looked "
-                        "at here",
-                        o->new_items, j->fresh.columns);
-    if (status == BMF_OK && j->fresh.bare > 0)
-        bmf_log_warning("%s: %" PRId64
-                        " new items have no term that the model knows; only the user's bias speaks for them",
-                        o->new_items, j->fresh.bare);
+    if (status == BMF_OK && o->exclude)
+        status = bmf_rated_open(o->exclude, &j->audience, &j->model->items, &j->fresh, (int)o->threads, &j->rated, err);
+    if (status == BMF_OK)
+        tell_of_new_items(j);
     return status;
 }
-
 /* Cuts the users into blocks that memory has room for: a function of the users and the options only, for the lists shall not
  * depend on who makes them. */
 static int cut_blocks(job *j, bmf_error *err)
 {
     const int64_t share = j->options->memory / 4, users = j->options->ratings ? 1 : j->audience.count;
-    const int64_t each = j->options->top * ((int64_t)sizeof *j->list + ROW_BYTES);
+    const int64_t each = j->top * ((int64_t)sizeof *j->list + ROW_BYTES);
     int64_t most = share / each < 1 ? 1 : share / each < BLOCK_USERS ? share / each : BLOCK_USERS, capacity = 0;
     int status = bmf_grow((void **)&j->block, &capacity, 1, sizeof *j->block, "blocks of users", err);
     if (status == BMF_OK)
@@ -139,7 +144,7 @@ static int make_room(job *j, bmf_error *err)
     for (int64_t b = 0; b < j->blocks; b++)
         if (j->block[b + 1] - j->block[b] > largest)
             largest = j->block[b + 1] - j->block[b];
-    j->list = bmf_alloc(largest * j->options->top, sizeof *j->list, "lists", err);
+    j->list = bmf_alloc(largest * j->top, sizeof *j->list, "lists", err);
     j->found = bmf_alloc(largest, sizeof *j->found, "lists", err);
     j->rows = bmf_alloc_zero(j->options->threads, sizeof *j->rows, "threads", err);
     return j->list && j->found && j->rows ? BMF_OK : BMF_ERR_MEMORY;
@@ -151,10 +156,10 @@ static int rank_known_items(job *j, int64_t first, int64_t last, bmf_error *err)
     blendmf_error why = {0};
     int status;
     if (o->ratings)
-        status = blendmf_user_recommend(j->stranger.user, (blendmf_items){j->stranger.item, j->stranger.count}, o->top,
+        status = blendmf_user_recommend(j->stranger.user, (blendmf_items){j->stranger.item, j->stranger.count}, j->top,
                                         j->list, j->found, &why);
     else
-        status = blendmf_recommend_many(j->model, j->audience.index + first, last - first, j->rated.list, o->top,
+        status = blendmf_recommend_many(j->model, j->audience.index + first, last - first, j->rated.list, j->top,
                                         (int)o->threads, o->memory / 2, j->list, j->found, &why);
     return bmf_serving_status(status, &why, err);
 }
@@ -180,7 +185,7 @@ static int put_users(job *j, int64_t base, int64_t first, int64_t last, bmf_rows
 {
     bmf_rows_empty(rows);
     for (int64_t u = first; u < last; u++) {
-        const blendmf_ranked *list = j->list + (u - base) * j->options->top;
+        const blendmf_ranked *list = j->list + (u - base) * j->top;
         for (int64_t i = 0; i < j->found[u - base]; i++) {
             if (j->options->ratings) {
                 bmf_rows_text(rows, NEW_USER, (int64_t)strlen(NEW_USER));
@@ -218,12 +223,13 @@ static int put_block(job *j, int64_t first, int64_t last, bmf_error *err)
 
 static void merge_new_items(job *j, int64_t first, int64_t last)
 {
-    const int64_t top = j->options->top;
 #pragma omp parallel for num_threads((int)j->options->threads) schedule(dynamic)
     for (int64_t u = 0; u < last - first; u++) {
         const bmf_serve_user user = j->stranger.user ? *bmf_serve_user_folded(j->stranger.user)
                                                      : bmf_serve_user_of(j->model, j->audience.index[first + u]);
-        j->found[u] = bmf_new_items_merge(&j->fresh, &user, j->model->items.count, j->list + u * top, j->found[u], top);
+        const blendmf_items rated = j->options->exclude ? j->rated.fresh[u] : (blendmf_items){NULL, 0};
+        j->found[u] = bmf_new_items_merge(&j->fresh, &user, rated, j->model->items.count, j->list + u * j->top,
+                                          j->found[u], j->top);
     }
 }
 
@@ -347,8 +353,11 @@ int bmf_recommend(const bmf_run *run, const bmf_recommend_options *options, bmf_
         j.ranks = bmf_comm_size(run->comm);
     }
     int status = read_inputs(&j, err);
-    if (status == BMF_OK)
+    if (status == BMF_OK) {
+        const int64_t items = j.model->items.count + j.fresh.count;
+        j.top = options->top < items ? options->top : items;
         status = cut_blocks(&j, err);
+    }
     if (status == BMF_OK)
         status = make_room(&j, err);
     status = agree(&j, status, err);

@@ -254,6 +254,18 @@ class NewItems(RecommendTest):
                     best = self.lists(self.model[content], "--users", users, "--new-items", items, "--top", 5)
                     self.assertEqual([row[:3] for row in best[user]], [row[:3] for row in found[:5]])
 
+    def test_new_items_that_a_user_has_rated(self):
+        """The data set is newer than the model."""
+        ratings = self.write("r.csv", "userId,movieId,rating\n" + "".join(
+            f"{u},{i},{u % 5 + 1}\n" for u in (1, 2) for i in (3, 9, 101, 102 + u)))
+        data = self.dir / "d.h5"
+        self.succeed("import", "--ratings", ratings, "-o", data)
+        lists = self.lists(self.model["concat"], "--users", self.write("u", "1\n2\n3\n"), "--new-items", self.new_items(),
+                           "--exclude", data, "--top", 100)
+        everything = set(range(1, 61)) | {101, 102, 103, 104}
+        for user, rated in ((1, {3, 9, 101, 103}), (2, {3, 9, 101, 104}), (3, set())):
+            self.assertEqual({item for item, *_ in lists[user]}, everything - rated)
+
     def test_said_of_the_file(self):
         result = self.succeed("recommend", self.model["concat"], "--user", 1, "--new-items", self.new_items())
         self.assertIn("4 new items; the model knows the other 1", result.stderr)
