@@ -14,7 +14,7 @@
 #include "store/atomic_file.h"
 
 #define SUFFIX_ROOM 48
-#define SUFFIX ".part-%ld-0"
+#define SUFFIX ".blendmf.part-%ld-0" /* which nobody else calls a directory */
 
 static int fail_errno(bmf_error *err, const char *what)
 {

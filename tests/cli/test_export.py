@@ -170,16 +170,16 @@ class Directory(ExportTest):
         out = self.dir / "out"
         child = subprocess.Popen([BLENDMF, "export", model, "-o", out, "--to", "csv"], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
-        while not list(self.dir.glob("out.part-*")) and time.monotonic() < deadline:
+        while not list(self.dir.glob("out.blendmf.part-*")) and time.monotonic() < deadline:
             time.sleep(0.001)
         child.kill()
         child.wait()
         self.assertFalse(out.exists())
-        self.assertEqual(len(list(self.dir.glob("out.part-*"))), 1)
-        other = self.dir / "out.part-12-x"
+        self.assertEqual(len(list(self.dir.glob("out.blendmf.part-*"))), 1)
+        other = self.dir / "out.blendmf.part-12-x"
         other.mkdir()
         self.succeed("export", model, "-o", out)
-        self.assertEqual(list(self.dir.glob("out.part-*")), [other])
+        self.assertEqual(list(self.dir.glob("out.blendmf.part-*")), [other])
 
 
 if __name__ == "__main__":

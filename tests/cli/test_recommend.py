@@ -337,7 +337,7 @@ class ManyUsers(CommandTest):
         line = command_line(["recommend", self.model, "--users", users, "--top", 100, "-o", out, "--threads", 1], ranks=3)
         job = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
-        while not [p for p in self.dir.glob("out.csv.part-*") if p.stat().st_size > 0] and time.monotonic() < deadline:
+        while not [p for p in self.dir.glob("out.csv.blendmf.part-*") if p.stat().st_size > 0] and time.monotonic() < deadline:
             time.sleep(0.01)
         victims = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and self.is_last_rank(p)]
         self.assertEqual(len(victims), 1)
@@ -345,7 +345,7 @@ class ManyUsers(CommandTest):
         self.assertNotEqual(job.wait(20), OK)
         self.assertEqual(out.read_text(), "older")
         self.succeed("recommend", self.model, "--user", 1, "-o", out)
-        self.assertEqual(list(self.dir.glob("out.csv.part-*")), [])
+        self.assertEqual(list(self.dir.glob("out.csv.blendmf.part-*")), [])
 
     def is_last_rank(self, process):
         try:
