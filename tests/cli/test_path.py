@@ -12,8 +12,8 @@ from command import DIVERGED, CommandTest, epoch_lines, run
 
 EPOCH_KEYS = ["epoch", "train_mse", "val_mse", "val_rmse", "learning_rate", "updates_per_second", "seconds",
               "merge_share"]
-EVALUATION_KEYS = ["split", "ratings", "users", "rmse", "mae", "top", "threshold", "candidates", "precision", "recall",
-                   "ndcg", "map", "coverage", "segments", "sparsity"]
+EVALUATION_KEYS = ["split", "ratings", "users", "rmse", "mae", "rmse_without_content", "top", "threshold", "candidates",
+                   "precision", "recall", "ndcg", "map", "coverage", "segments", "sparsity"]
 METRICS = ["rmse", "mae", "precision", "recall", "ndcg", "map", "coverage"]
 
 
@@ -87,7 +87,7 @@ class WholePath(CommandTest):
 
     def evaluate(self, data, model, report):
         result = self.json_of("evaluate", model, data, "--baselines", ranks=2)
-        self.assertEqual(list(result), EVALUATION_KEYS[:4] + ["rmse_without_content"] + EVALUATION_KEYS[4:] + ["baselines"])
+        self.assertEqual(list(result), EVALUATION_KEYS + ["baselines"])
         self.assertEqual((result["split"], result["top"], result["threshold"], result["candidates"]),
                          ("test", 10, 3.5, "rated"))
         self.assertEqual(result["ratings"], report["splits"]["test"]["ratings"])
@@ -168,7 +168,8 @@ class Training(CommandTest):
         rates = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, "--learning-rate", 0.02)
         self.assertEqual(rates["options"]["bias_learning_rate"], 0.02)
         for schedule in (("--schedule", "adagrad"), ("--regularization-scaling", 0.5)):
-            self.assertIn("not with --content concat", self.fail_with(2, "train", data, "-o", self.dir / "n.h5", *schedule))
+            message = self.fail_with(2, "train", data, "-o", self.dir / "n.h5", "--content", "concat", *schedule)
+            self.assertIn("not with --content concat", message)
         apart = self.json_of("train", data, "-o", self.dir / "m.h5", "--epochs", 1, "--factors", 2, "--learning-rate", 0.02,
                              "--bias-learning-rate", 0.005)
         self.assertEqual(apart["options"]["bias_learning_rate"], 0.005)
