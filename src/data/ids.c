@@ -57,8 +57,12 @@ int bmf_ids_check(const bmf_ids *ids, const char *what, bmf_error *err)
 
 int64_t bmf_ids_find_number(const bmf_ids *ids, int64_t number)
 {
-    if (ids->kind != BMF_ID_INT64)
+    if (ids->kind != BMF_ID_INT64 || ids->count == 0)
         return -1;
+    const int64_t guess =
+        number - ids->number[0]; /* right where the ids have no gaps, as those of users often have not */
+    if (number >= 0 && guess >= 0 && guess < ids->count && ids->number[guess] == number)
+        return guess;
     int64_t low = 0, high = ids->count;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
