@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 static void write_whole(int fd, const void *data, size_t size)
@@ -16,17 +15,34 @@ static void write_whole(int fd, const void *data, size_t size)
     }
 }
 
+static struct {
+    int fd;
+    char path[64];
+} file[FUZZ_SLOTS];
+
+static void remove_files(void)
+{
+    for (int slot = 0; slot < FUZZ_SLOTS; slot++)
+        if (file[slot].path[0])
+            (void)unlink(file[slot].path);
+}
+
+/* One with a name in a directory: HDF5 follows links to the end, and that of /proc/self/fd to a memfd ends nowhere. */
+static void make_file(int slot)
+{
+    static bool registered;
+    if (!registered)
+        fuzz_require(atexit(remove_files) == 0, "files can be removed at the end", NULL);
+    registered = true;
+    snprintf(file[slot].path, sizeof file[slot].path, "/dev/shm/blendmf-fuzz-XXXXXX");
+    file[slot].fd = mkstemp(file[slot].path);
+    fuzz_require(file[slot].fd >= 0, "a file in memory can be made", NULL);
+}
+
 const char *fuzz_file(int slot, const void *data, size_t size)
 {
-    static struct {
-        int fd;
-        char path[64];
-    } file[FUZZ_SLOTS];
-    if (!file[slot].path[0]) {
-        file[slot].fd = memfd_create("fuzz", 0);
-        fuzz_require(file[slot].fd >= 0, "a file in memory can be made", NULL);
-        snprintf(file[slot].path, sizeof file[slot].path, "/proc/self/fd/%d", file[slot].fd);
-    }
+    if (!file[slot].path[0])
+        make_file(slot);
     fuzz_require(ftruncate(file[slot].fd, 0) == 0, "the file in memory can be cut", NULL);
     write_whole(file[slot].fd, data, size);
     return file[slot].path;
@@ -37,7 +53,13 @@ void fuzz_require(bool holds, const char *promise, const bmf_error *err)
     if (holds)
         return;
     fprintf(stderr, "broken promise: %s%s%s\n", promise, err && err->text[0] ? "; error: " : "", err ? err->text : "");
+    remove_files();
     abort();
+}
+
+void fuzz_require_seed(int status, const bmf_error *err)
+{
+    fuzz_require(status == BMF_OK || !getenv("FUZZ_WHOLE"), "a whole file is read", err);
 }
 
 static bool is_printable(const char *text)

@@ -23,6 +23,10 @@ const char *fuzz_file(int slot, const void *data, size_t size);
 /* A promise: aborts with `promise` and the error's text if it does not hold. err may be NULL. */
 void fuzz_require(bool holds, const char *promise, const bmf_error *err);
 
+/* The answer to a whole file, when there is one: with FUZZ_WHOLE in the environment inputs must be read. Else nothing shows that
+ * the readers come further than to the first thing they refuse. */
+void fuzz_require_seed(int status, const bmf_error *err);
+
 /* What a reader may answer: BMF_OK without a report, or bad input or a failed read with a sentence that is fit to print.
  * An input is small, so that running out of memory means that its numbers were believed. Clears err. */
 void fuzz_require_answer(int status, bmf_error *err);

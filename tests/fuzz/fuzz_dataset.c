@@ -60,12 +60,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file(0, data, size);
     fuzz_require_answer(bmf_file_kind(path, kind, &version, &err), &err);
     int status = bmf_dataset_file_open(path, &file, &err);
+    fuzz_require_seed(status, &err);
     fuzz_require_answer(status, &err);
     if (status == BMF_OK)
         read_parts(file, &err);
     bmf_dataset_file_close(&file);
     if (status == BMF_OK) {
         status = bmf_dataset_read(path, &dataset, &err);
+        fuzz_require_seed(status, &err);
         if (status == BMF_OK)
             (void)bmf_dataset_report_of(&dataset);
         fuzz_require_answer(status, &err);

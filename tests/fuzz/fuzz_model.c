@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bmf_model_file *file = NULL;
     bmf_log_set_level(BMF_LOG_SILENT);
     int status = bmf_model_file_open(fuzz_file(0, data, size), &file, &err);
+    fuzz_require_seed(status, &err);
     fuzz_require_answer(status, &err);
     if (status == BMF_OK)
         read_parts(file, &err);
