@@ -34,7 +34,7 @@ class FlippedBits(SpoiledFileTest):
         self.refuse_each(self.model, {"P", "Q", "W/data", "W/indices", "W/indptr", "user_bias", "item_bias"})
 
     def test_model_with_factors_of_features(self):
-        self.refuse_each(self.make_model(self.data, "embed.h5", "embed"),
+        self.refuse_each(self.make_model(self.data, content="embed"),
                          {"P", "Q", "V", "feature_bias", "user_bias", "item_bias", "content/data"})
 
     def refuse_each(self, model, least):
