@@ -107,9 +107,12 @@ static int take(bmf_run_lock *lock, const char *path, bmf_error *err)
     if (got == NO_LOCKS)
         bmf_log_warning("%s: cannot be locked (%s): another run with the same checkpoint would not be noticed",
                         lock->path, strerror(errno));
-    if (got == FAILED || !sign(lock->fd))
-        return bmf_fail(err, BMF_ERR_IO, "%s: cannot be written: %s", lock->path, strerror(errno));
-    return BMF_OK;
+    if (got != FAILED && sign(lock->fd))
+        return BMF_OK;
+    bmf_fail(err, BMF_ERR_IO, "%s: cannot be written: %s", lock->path, strerror(errno));
+    if (got == TAKEN)
+        (void)unlink(lock->path); /* while it is ours */
+    return BMF_ERR_IO;
 }
 
 int bmf_run_lock_take(bmf_run_lock *lock, const char *path, bmf_error *err)
@@ -124,7 +127,7 @@ int bmf_run_lock_take(bmf_run_lock *lock, const char *path, bmf_error *err)
     }
     bmf_free(target);
     if (status != BMF_OK) {
-        let_go(lock); /* the file may be another's, and stays */
+        let_go(lock);
         bmf_free(lock->path);
         lock->path = NULL;
     }
