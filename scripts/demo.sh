@@ -30,11 +30,11 @@ find_input() {
         content=none
         if [[ -f $input/movies.$suffix ]]; then
             import_files+=(--items "$input/movies.$suffix")
-            content=concat
+            content=embed
         fi
         if [[ -f $input/tags.$suffix ]]; then
             import_files+=(--tags "$input/tags.$suffix")
-            content=concat
+            content=embed
         fi
         return
     done
