@@ -76,7 +76,7 @@ static void record_features(const bmf_import_options *options, bmf_import_record
     (void)bmf_title_features_parse(options->title_features, &titles, NULL); /* checked */
     bmf_title_features_print(&titles, record->title_features);
     copy_text(record->feature_weighting, sizeof record->feature_weighting,
-              bmf_weighting_name(options->feature_weighting));
+              bmf_weighting_name((int)options->feature_weighting));
     copy_text(record->tag_features, sizeof record->tag_features, tags[options->tag_features]);
     copy_text(record->item_columns, sizeof record->item_columns, options->item_columns);
     copy_text(record->users, sizeof record->users, options->users_path ? bmf_base_name(options->users_path) : NULL);

@@ -126,9 +126,8 @@ static void add_seeds(const char *path)
 static size_t make_input(int64_t i, uint8_t *data, size_t room)
 {
     uint64_t key = bmf_rng_key((uint64_t)option.seed, BMF_STREAM_TEST);
-    const seed_file *s = &seeds[i];
-    if (i >= (int64_t)seed_count)
-        s = &seeds[bmf_rng_below(key, 2 * (uint64_t)i, seed_count)];
+    const uint64_t which = i < (int64_t)seed_count ? (uint64_t)i : bmf_rng_below(key, 2 * (uint64_t)i, seed_count);
+    const seed_file *s = &seeds[which];
     memcpy(data, s->data, s->size);
     if (i < (int64_t)seed_count)
         return s->size;
