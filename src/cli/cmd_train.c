@@ -261,6 +261,9 @@ static int announce(const settings *s, int ranks, bmf_error *err)
                  bmf_base_name(s->files.dataset), shape.users, shape.items, shape.ratings[BMF_TRAIN],
                  shape.ratings[BMF_VAL], shape.features, ranks, ranks == 1 ? "" : "s", s->train.threads,
                  s->train.threads == 1 ? "" : "s", bmf_content_mode_name(content), s->train.factors);
+    if (shape.user_features > 0)
+        bmf_log_warning("%s: training does not use the %" PRId64 " features of users", bmf_base_name(s->files.dataset),
+                        shape.user_features);
     return BMF_OK;
 }
 
