@@ -58,8 +58,7 @@ static int64_t put_lower(const int32_t *point, int64_t count, int64_t i, int32_t
     return 1;
 }
 
-/* Code points of text; returns their number. */
-static int64_t decode(const char *text, int64_t length, int32_t *point)
+int64_t bmf_code_points(const char *text, int64_t length, int32_t *point)
 {
     int64_t count = 0;
     for (int64_t at = 0; at < length; count++) {
@@ -80,7 +79,7 @@ int bmf_lower_case(bmf_lower *lower, const char *text, int64_t length, bmf_error
         status = bmf_grow((void **)&lower->point, &lower->capacity, 2 * length + 2, sizeof *lower->point, "text", err);
     if (status != BMF_OK)
         return status;
-    int64_t count = decode(text, length, lower->given);
+    int64_t count = bmf_code_points(text, length, lower->given);
     for (int64_t i = 0; i < count; i++)
         lower->count += put_lower(lower->given, count, i, lower->point + lower->count);
     return BMF_OK;

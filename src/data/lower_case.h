@@ -24,4 +24,7 @@ int64_t bmf_lower_encode(const bmf_lower *lower, int64_t first, int64_t last, ch
 
 void bmf_lower_clear(bmf_lower *lower);
 
+/* Code points of UTF-8 text into point (room for `length` of them); returns how many. A byte that is no UTF-8 is U+FFFD. Pure. */
+int64_t bmf_code_points(const char *text, int64_t length, int32_t *point);
+
 #endif

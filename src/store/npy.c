@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/memory.h"
+#include "data/lower_case.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are written as they lie in memory");
 
@@ -35,19 +35,6 @@ void bmf_npy_header(FILE *file, bmf_npy_type type, const int64_t *extent, int di
     write_header(file, descr[type], extent, dimensions);
 }
 
-/* Code points of a text into out (as many as it has bytes is enough); a byte that is no UTF-8 becomes U+FFFD. */
-static int64_t decode(const char *text, int64_t length, int32_t *out)
-{
-    int64_t points = 0;
-    for (int64_t at = 0; at < length; points++) {
-        utf8proc_ssize_t step = utf8proc_iterate((const utf8proc_uint8_t *)text + at, length - at, &out[points]);
-        if (step < 1)
-            out[points] = 0xfffd;
-        at += step < 1 ? 1 : step;
-    }
-    return points;
-}
-
 int bmf_npy_texts(FILE *file, const bmf_strings *text, bmf_error *err)
 {
     int64_t bytes = 1, width = 1;
@@ -58,14 +45,14 @@ int bmf_npy_texts(FILE *file, const bmf_strings *text, bmf_error *err)
     if (!point)
         return BMF_ERR_MEMORY;
     for (int64_t i = 0; i < text->count; i++) {
-        int64_t points = decode(bmf_strings_get(text, i), bmf_strings_length(text, i), point);
+        int64_t points = bmf_code_points(bmf_strings_get(text, i), bmf_strings_length(text, i), point);
         width = points > width ? points : width;
     }
     char descr[32];
     snprintf(descr, sizeof descr, "<U%" PRId64, width);
     write_header(file, descr, &text->count, 1);
     for (int64_t i = 0; i < text->count; i++) {
-        int64_t points = decode(bmf_strings_get(text, i), bmf_strings_length(text, i), point);
+        int64_t points = bmf_code_points(bmf_strings_get(text, i), bmf_strings_length(text, i), point);
         memset(point + points, 0, (size_t)(width - points) * sizeof *point);
         fwrite(point, sizeof *point, (size_t)width, file);
     }
