@@ -19,7 +19,8 @@ typedef enum bmf_rng_stream {
     BMF_STREAM_RANDOM_BASELINE,
     BMF_STREAM_TEST,
     BMF_STREAM_RATING_SHUFFLE,
-    BMF_STREAM_SVD
+    BMF_STREAM_SVD,
+    BMF_STREAM_MERGE
 } bmf_rng_stream;
 
 /* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that mixes all bits. */

@@ -49,6 +49,11 @@ static const char *merge_word(int index)
     return index < BMF_MERGE_RULES ? bmf_merge_rule_name((bmf_merge_rule)index) : NULL;
 }
 
+static const char *precision_word(int index)
+{
+    return index < BMF_PRECISIONS ? bmf_merge_precision_name((bmf_merge_precision)index) : NULL;
+}
+
 static const char *io_word(int index)
 {
     return index < BMF_IOS ? bmf_model_io_name((bmf_model_io)index) : NULL;
@@ -115,6 +120,13 @@ static const bmf_option options[] = {
             "merges in an epoch; auto: from the numbers of copies, items and ratings, more the more copies there are "
             "while merging stays a small share of the work",
             .zero_word = "auto", .default_text = "auto"),
+    BMF_CHOICE(
+        "merge-precision", settings, train.merge_precision, precision_word,
+        "numbers that hosts send each other in a merge: fewer bits are fewer bytes, and a little noise; within a "
+        "host they are float32"),
+    BMF_INT("ranks-per-host", "N", settings, train.merge_group, 1, 1000000,
+            "N consecutive ranks count as a host; auto: those that share memory do", .zero_word = "auto",
+            .default_text = "auto"),
     BMF_FLAG(
         "exact-train-loss", settings, train.exact_train_loss,
         "take train_mse in a pass of its own with the parameters that the epoch ends with; else it is the mean error "

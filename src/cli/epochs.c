@@ -24,11 +24,11 @@ void bmf_epoch_print(bmf_output *output, const bmf_epoch_record *r)
     char train[32], val[32], rmse[32], speed[32], seconds[32], share[32];
     bmf_output_print(output,
                      "epoch=%" PRId64 " train_mse=%s val_mse=%s val_rmse=%s learning_rate=%.6g updates_per_second=%s "
-                     "seconds=%s merge_share=%s\n",
+                     "seconds=%s merge_share=%s merge_bytes=%.0f\n",
                      r->epoch, bmf_output_number(r->train_mse, 5, train), bmf_output_number(r->val_mse, 5, val),
                      bmf_output_number(r->val_rmse, 5, rmse), r->learning_rate,
                      short_power(r->updates_per_second, speed), bmf_output_number(r->seconds, 5, seconds),
-                     bmf_output_number(r->merge_share, 2, share));
+                     bmf_output_number(r->merge_share, 2, share), r->merge_bytes);
     bmf_output_flush(output);
 }
 
@@ -55,8 +55,10 @@ json_t *bmf_epoch_json(const bmf_epoch_record *r)
     bmf_json_number(&json, "updates_per_second", r->updates_per_second);
     bmf_json_number(&json, "seconds", r->seconds);
     bmf_json_number(&json, "merge_share", r->merge_share);
-    if (r->phase[BMF_PHASE_SWEEP] > 0) /* records read from a model do not have them */
+    if (r->phase[BMF_PHASE_SWEEP] > 0) { /* records read from a model do not have them */
+        bmf_json_number(&json, "merge_bytes", r->merge_bytes);
         bmf_json_put(&json, "phase", phases_json(r));
+    }
     return bmf_json_done(&json);
 }
 
@@ -103,6 +105,7 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "init_std", meta->init_std);
     bmf_json_number(&json, "clip", meta->clip);
     bmf_json_text(&json, "merge", meta->merge);
+    bmf_json_text(&json, "merge_precision", meta->merge_precision);
     bmf_json_int(&json, "merges_per_epoch", meta->merges_per_epoch);
     bmf_json_int(&json, "ranks", meta->ranks);
     bmf_json_int(&json, "threads", meta->threads);

@@ -12,6 +12,9 @@
 
 #define DEFAULT_CUT ((int64_t)1 << 28) /* elements in one message; MPI 3 counts are ints */
 
+#define ROUNDS_AT_ONCE 16 /* of an exchange */
+#define EXCHANGE_TAG 1
+
 #define IO_COMPONENT "OMPI_MCA_io" /* the variable that chooses Open MPI's way to write files */
 
 static int abort_code; /* that MPI has to end with; 0: in order */
@@ -20,7 +23,8 @@ struct bmf_comm {
     MPI_Comm comm;
     int rank, size;
     int64_t cut;
-    bmf_stall *stall; /* NULL: nobody watches, and calls block */
+    bmf_stall *stall;  /* NULL: nobody watches, and calls block */
+    bool stall_is_own; /* else that of the communicator this one was split off */
 };
 
 /* Not allocated: a rank that failed to would leave the others waiting, with nobody to tell them. */
@@ -45,18 +49,42 @@ int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err)
     return bmf_launcher_check(&launcher, comm->size, err);
 }
 
-int bmf_comm_split(bmf_comm *comm, int group, bmf_comm **out, bmf_error *err)
+/* A communicator without MPI's yet. Collective over the one it is split off. */
+static int create_part(bmf_comm *comm, bmf_comm **out, bmf_error *err)
 {
     *out = bmf_alloc_zero(1, sizeof **out, "communicator", err);
-    if (bmf_comm_agree(comm, *out ? BMF_OK : BMF_ERR_MEMORY, err) != BMF_OK) {
-        bmf_free(*out);
-        *out = NULL;
-        return BMF_ERR_MEMORY;
-    }
+    if (bmf_comm_agree(comm, *out ? BMF_OK : BMF_ERR_MEMORY, err) == BMF_OK)
+        return BMF_OK;
+    bmf_free(*out);
+    *out = NULL;
+    return BMF_ERR_MEMORY;
+}
+
+static void describe_part(const bmf_comm *comm, bmf_comm *part)
+{
+    MPI_Comm_rank(part->comm, &part->rank);
+    MPI_Comm_size(part->comm, &part->size);
+    part->cut = comm->cut;
+    part->stall = comm->stall;
+}
+
+int bmf_comm_split(bmf_comm *comm, int group, bmf_comm **out, bmf_error *err)
+{
+    int status = create_part(comm, out, err);
+    if (status != BMF_OK)
+        return status;
     MPI_Comm_split(comm->comm, group, comm->rank, &(*out)->comm);
-    MPI_Comm_rank((*out)->comm, &(*out)->rank);
-    MPI_Comm_size((*out)->comm, &(*out)->size);
-    (*out)->cut = comm->cut;
+    describe_part(comm, *out);
+    return BMF_OK;
+}
+
+int bmf_comm_split_hosts(bmf_comm *comm, bmf_comm **out, bmf_error *err)
+{
+    int status = create_part(comm, out, err);
+    if (status != BMF_OK)
+        return status;
+    MPI_Comm_split_type(comm->comm, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &(*out)->comm);
+    describe_part(comm, *out);
     return BMF_OK;
 }
 
@@ -64,7 +92,8 @@ void bmf_comm_release(bmf_comm **comm)
 {
     if (!*comm)
         return;
-    bmf_stall_destroy(&(*comm)->stall);
+    if ((*comm)->stall_is_own)
+        bmf_stall_destroy(&(*comm)->stall);
     MPI_Comm_free(&(*comm)->comm);
     if (*comm != &world)
         bmf_free(*comm);
@@ -130,6 +159,7 @@ void bmf_comm_set_cut(bmf_comm *comm, int64_t elements)
 
 int bmf_comm_watch_stalls(bmf_comm *comm, double seconds, bmf_stall_report *report, void *context, bmf_error *err)
 {
+    comm->stall_is_own = true;
     return comm->size > 1 ? bmf_stall_create(comm, seconds, report, context, &comm->stall, err) : BMF_OK;
 }
 
@@ -143,7 +173,7 @@ static void all_reduce(bmf_comm *comm, const void *mine, void *all, int count, M
         return;
     }
     MPI_Iallreduce(mine, all, count, type, op, comm->comm, &request);
-    bmf_stall_wait(comm->stall, &request, "a sum over all ranks");
+    bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a sum over all ranks");
 }
 
 static void broadcast(bmf_comm *comm, void *data, int bytes, int root)
@@ -154,7 +184,7 @@ static void broadcast(bmf_comm *comm, void *data, int bytes, int root)
         return;
     }
     MPI_Ibcast(data, bytes, MPI_BYTE, root, comm->comm, &request);
-    bmf_stall_wait(comm->stall, &request, "a message to all ranks");
+    bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a message to all ranks");
 }
 
 static void send_piece(bmf_comm *comm, const void *data, int bytes, int to)
@@ -165,7 +195,7 @@ static void send_piece(bmf_comm *comm, const void *data, int bytes, int to)
         return;
     }
     MPI_Isend(data, bytes, MPI_BYTE, to, 0, comm->comm, &request);
-    bmf_stall_wait(comm->stall, &request, "a message to one rank");
+    bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a message to one rank");
 }
 
 static void receive_piece(bmf_comm *comm, void *data, int bytes, int from)
@@ -176,7 +206,7 @@ static void receive_piece(bmf_comm *comm, void *data, int bytes, int from)
         return;
     }
     MPI_Irecv(data, bytes, MPI_BYTE, from, 0, comm->comm, &request);
-    bmf_stall_wait(comm->stall, &request, "a message from one rank");
+    bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a message from one rank");
 }
 
 /* The longest piece of `left` elements that one message may carry. */
@@ -217,7 +247,7 @@ int64_t bmf_comm_sum_before(bmf_comm *comm, int64_t value)
     MPI_Request request;
     if (comm->stall) {
         MPI_Iexscan(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->comm, &request);
-        bmf_stall_wait(comm->stall, &request, "a sum over all ranks");
+        bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a sum over all ranks");
     } else {
         MPI_Exscan(&value, &sum, 1, MPI_INT64_T, MPI_SUM, comm->comm);
     }
@@ -288,6 +318,39 @@ void bmf_comm_gather(bmf_comm *comm, const void *data, int64_t bytes, void *out,
     }
 }
 
+/* `count` rounds of an exchange at once; in round d a rank sends to the d-th after it and receives from the d-th before. */
+static void exchange_rounds(bmf_comm *comm, bmf_parcel *parcel, int first, int count)
+{
+    MPI_Request request[2 * ROUNDS_AT_ONCE];
+    for (int d = 0; d < count; d++) {
+        const int to = (comm->rank + first + d) % comm->size, from = (comm->rank - first - d + comm->size) % comm->size;
+        bmf_parcel *in = &parcel[from];
+        const bmf_parcel *out = &parcel[to];
+        MPI_Irecv(in->receive, (int)in->receive_bytes, MPI_BYTE, from, EXCHANGE_TAG, comm->comm, &request[d]);
+        MPI_Isend(out->send, (int)out->send_bytes, MPI_BYTE, to, EXCHANGE_TAG, comm->comm, &request[count + d]);
+    }
+    for (int r = 0; r < 2 * count; r++) {
+        MPI_Status status;
+        int bytes = 0;
+        if (comm->stall)
+            bmf_stall_wait(comm->stall, &request[r], &status, "rows of other ranks");
+        else
+            MPI_Wait(&request[r], &status);
+        if (r >= count)
+            continue;
+        MPI_Get_count(&status, MPI_BYTE, &bytes);
+        parcel[status.MPI_SOURCE].receive_bytes = bytes;
+    }
+}
+
+void bmf_comm_exchange(bmf_comm *comm, bmf_parcel *parcel)
+{
+    for (int d = 1; d < comm->size; d += ROUNDS_AT_ONCE) {
+        const int left = comm->size - d;
+        exchange_rounds(comm, parcel, d, left < ROUNDS_AT_ONCE ? left : ROUNDS_AT_ONCE);
+    }
+}
+
 void bmf_comm_barrier(bmf_comm *comm)
 {
     MPI_Request request;
@@ -296,7 +359,7 @@ void bmf_comm_barrier(bmf_comm *comm)
         return;
     }
     MPI_Ibarrier(comm->comm, &request);
-    bmf_stall_wait(comm->stall, &request, "a meeting of all ranks");
+    bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a meeting of all ranks");
 }
 
 int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err)

@@ -17,6 +17,9 @@ int bmf_comm_start(int *argc, char ***argv, bmf_comm **out, bmf_error *err);
 /* A communicator of the ranks that pass the same group, in the order they have here. Collective over `comm`; end it with
  * bmf_comm_release before `comm`. */
 int bmf_comm_split(bmf_comm *comm, int group, bmf_comm **out, bmf_error *err);
+
+/* The same of the ranks that share memory with this one: those of its host. */
+int bmf_comm_split_hosts(bmf_comm *comm, bmf_comm **out, bmf_error *err);
 void bmf_comm_release(bmf_comm **comm);
 
 /* Collective end of MPI; NULL-safe. */
@@ -35,8 +38,8 @@ int bmf_comm_check_file_io(bmf_error *err);
 typedef void bmf_stall_report(const char *text, void *context);
 
 /* From now on a rank that leaves the others waiting for more than `seconds` is found (comm/stall.h): `report` is called on
- * one of those that wait, and all ranks end with BMF_ERR_IO. Communicators split off, what MPI does inside other libraries,
- * and the start and the end of MPI are not watched. Does nothing where there is one rank. Collective. */
+ * one of those that wait, and all ranks end with BMF_ERR_IO. Communicators split off later are watched too; what MPI does
+ * inside other libraries, and the start and the end of MPI are not. Does nothing where there is one rank. Collective. */
 int bmf_comm_watch_stalls(bmf_comm *comm, double seconds, bmf_stall_report *report, void *context, bmf_error *err);
 
 /* Ends every rank at once with this exit code; for states that no agreement can reach. Does not return. */
@@ -71,6 +74,17 @@ void bmf_comm_gather(bmf_comm *comm, const void *data, int64_t bytes, void *out,
 /* Point to point, blocking, any size. */
 void bmf_comm_send(bmf_comm *comm, const void *data, int64_t bytes, int to);
 void bmf_comm_receive(bmf_comm *comm, void *data, int64_t bytes, int from);
+
+/* What a rank sends to another one and receives from it, each below 2 GiB. */
+typedef struct bmf_parcel {
+    const void *send;
+    int64_t send_bytes;
+    void *receive;
+    int64_t receive_bytes; /* the room for it; on return what came */
+} bmf_parcel;
+
+/* Collective. parcel (size): one for each rank; a rank's own is left alone. */
+void bmf_comm_exchange(bmf_comm *comm, bmf_parcel *parcel);
 
 /* Collective. */
 void bmf_comm_barrier(bmf_comm *comm);

@@ -160,12 +160,12 @@ static void look_after(bmf_stall *stall, const char *what)
     stall->waits_since = now; /* everybody waits for something under way */
 }
 
-void bmf_stall_wait(bmf_stall *stall, MPI_Request *request, const char *what)
+void bmf_stall_wait(bmf_stall *stall, MPI_Request *request, MPI_Status *status, const char *what)
 {
     int done = 0;
     stall->asking = stall->lower_asks = false;
     stall->waits_since = bmf_clock_seconds();
-    for (MPI_Test(request, &done, MPI_STATUS_IGNORE); !done; MPI_Test(request, &done, MPI_STATUS_IGNORE)) {
+    for (MPI_Test(request, &done, status); !done; MPI_Test(request, &done, status)) {
         take_notes(stall);
         look_after(stall, what);
         sched_yield();

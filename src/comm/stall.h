@@ -15,9 +15,9 @@ typedef struct bmf_stall bmf_stall;
 int bmf_stall_create(bmf_comm *comm, double seconds, bmf_stall_report *report, void *context, bmf_stall **out,
                      bmf_error *err);
 
-/* Returns when the request is complete; does not return if a rank is found that makes no progress. `what` it is that we
- * wait in ends the message. Local. */
-void bmf_stall_wait(bmf_stall *stall, MPI_Request *request, const char *what);
+/* Returns when the request is complete, with its status unless that is MPI_STATUS_IGNORE; does not return if a rank is found
+ * that makes no progress. `what` it is that we wait in ends the message. Local. */
+void bmf_stall_wait(bmf_stall *stall, MPI_Request *request, MPI_Status *status, const char *what);
 
 /* Collective; NULL-safe. */
 void bmf_stall_destroy(bmf_stall **stall);

@@ -59,6 +59,7 @@ typedef struct bmf_model_meta {
     double rating_min, rating_max; /* of the training ratings */
     char merge[16];                /* saturating, average, weighted, sum */
     int64_t merges_per_epoch;
+    char merge_precision[16]; /* float32, bfloat16, int8, int4; the first in older files */
     int64_t ranks, threads;
     char dataset[256]; /* base name of the data set */
     uint64_t dataset_fingerprint;
@@ -86,6 +87,7 @@ typedef struct bmf_epoch_record {
     double updates_per_second;
     double merge_share;       /* fraction of the epoch's seconds spent merging and waiting for it */
     double phase[BMF_PHASES]; /* seconds, the mean over the ranks; not in the file */
+    double merge_bytes;       /* sent for merging by the rank that sent the most; not in the file */
 } bmf_epoch_record;
 
 /* (rows, columns) of a role; columns is 1 for vectors; {0, 0} if the file has no such array. state: NULL for a model that is

@@ -56,9 +56,10 @@ static const bmf_h5_field fields[] = {
     META(item_bias_regularization, BMF_H5_FLOAT64),
     META(regularization_scaling, BMF_H5_FLOAT64),
     META_TEXT(schedule),
+    META_TEXT(merge_precision),
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
-#define YOUNGER 7
+#define YOUNGER 8
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -133,6 +134,7 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
     attributes record;
     memset(&record, 0, sizeof record);
     snprintf(record.meta.schedule, sizeof record.meta.schedule, "decay");
+    snprintf(record.meta.merge_precision, sizeof record.meta.merge_precision, "float32");
     record.meta.bias_learning_rate = NAN;
     record.meta.user_regularization = record.meta.item_regularization = NAN;
     record.meta.user_bias_regularization = record.meta.item_bias_regularization = NAN;

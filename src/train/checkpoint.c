@@ -229,8 +229,8 @@ static int check_options(const bmf_trainer *t, const bmf_model_file *file, const
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_USAGE,
                     "--resume: %s was made with %s; only --learning-rate, --bias-learning-rate, --learning-rate-decay, "
-                    "--epochs, --patience, "
-                    "--merges-per-epoch and the numbers of ranks and threads may change",
+                    "--epochs, --patience, --merges-per-epoch, --merge-precision, --ranks-per-host and the numbers of "
+                    "ranks and threads may change",
                     path, all.text);
 }
 
@@ -343,6 +343,7 @@ static void take_changes(bmf_trainer *t, const bmf_model_meta *meta)
     differ_in_count(&all, "patience", t->state.patience, o->patience);
     differ_in_count(&all, "exact-train-loss", t->state.exact_train_loss, o->exact_train_loss);
     differ_in_count(&all, "merges-per-epoch", meta->merges_per_epoch, o->merges_per_epoch);
+    differ_in_word(&all, "merge-precision", meta->merge_precision, bmf_merge_precision_name(o->merge_precision));
     differ_in_count(&all, "threads", meta->threads, o->threads);
     if (meta->ranks != bmf_comm_size(t->comm))
         differ(&all, "%" PRId64 " rank(s) (now %d)", meta->ranks, bmf_comm_size(t->comm));

@@ -19,8 +19,9 @@ const char *bmf_memory_part_name(bmf_memory_part part)
 static int64_t order_bytes(const bmf_memory_sizes *s)
 {
     const int64_t of_users = s->users * (int64_t)(4 * sizeof(int32_t) + sizeof(uint64_t));
-    const int64_t windows = bmf_epoch_keeps_steps(s->windows, s->threads, s->items, s->train) ? s->windows : 1;
-    const int64_t counts = s->windows > 1 || s->copies > 1 ? windows * s->threads : 0;
+    const int64_t windows =
+        bmf_epoch_keeps_steps(s->merge.windows, s->merge.threads, s->items, s->train) ? s->merge.windows : 1;
+    const int64_t counts = s->merge.windows > 1 || s->copies > 1 ? windows * s->merge.threads : 0;
     return of_users + (counts + 2) * s->items * (int64_t)sizeof(int32_t);
 }
 
@@ -37,7 +38,7 @@ bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
         [BMF_MEMORY_BEST] = parameters,
         [BMF_MEMORY_CONTENT] = s->content_bytes,
         [BMF_MEMORY_MERGE] = start + (s->copies - 1) * item_side + /* the first copy is the model's own */
-                             (merges ? bmf_merge_bytes(s->items, s->factors) : 0),
+                             (merges ? bmf_merge_bytes(&s->merge, s->items, s->hosts) : 0),
         [BMF_MEMORY_ORDER] = order_bytes(s) + s->rate_bytes,
     }};
     return plan;

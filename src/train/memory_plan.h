@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "train/merge_settings.h"
+
 typedef enum bmf_memory_part {
     BMF_MEMORY_RATINGS,    /* training ratings, 8 B each, and where a user's begin */
     BMF_MEMORY_VALIDATION, /* the same for validation ratings */
@@ -21,9 +23,9 @@ const char *bmf_memory_part_name(bmf_memory_part part);
 typedef struct bmf_memory_sizes {
     int64_t users, train, val; /* of the rank */
     int64_t items, stride;
-    int64_t factors, windows, threads;
+    bmf_merge_settings merge;
     int64_t copies; /* of the item side, by threads */
-    int ranks;
+    int ranks, hosts;
     int64_t W_bytes, feature_bytes, content_bytes; /* 0 without content */
     int64_t rate_bytes;                            /* 0 where all rows have the same */
 } bmf_memory_sizes;

@@ -4,19 +4,20 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/exchange.h"
 #include "train/saturation.h"
 #include "train/touched.h"
 
 #define PIECE_BYTES ((int64_t)2 << 20) /* of a reduction: larger ones make the MPI library allocate afresh each time */
-#define SIDE 4                         /* floats beside the k deltas of a row: bias delta, steps, two saturations */
-#define SUMS 7                         /* floats behind the rows of the first piece: bmf_window_sums, copies */
+#define SIDE BMF_EXCHANGE_SIDES        /* floats beside the k deltas of a row: bias delta, steps, two saturations */
+#define SUMS 7                         /* floats behind the rows of each piece: bmf_window_sums, copies */
 
 struct bmf_merge {
     bmf_comm *comm;
     const bmf_item_copies *copies;
-    bmf_merge_rule rule;
-    int64_t factors, threads;
+    bmf_merge_settings settings;
     int64_t rows_per_piece;
+    bmf_exchange *exchange;
     int32_t *totals; /* (items) of the window, or NULL */
     float *buffer;   /* (rows_per_piece, k + SIDE) and the sums */
     bmf_touched touched;
@@ -51,15 +52,28 @@ static int64_t rows_per_piece(int64_t items, int64_t factors)
     return rows < 1 ? 1 : rows > items ? items : rows;
 }
 
-int64_t bmf_merge_bytes(int64_t items, int64_t factors)
+int64_t bmf_merge_bytes(const bmf_merge_settings *settings, int64_t items, int64_t hosts)
 {
-    const int64_t buffer = rows_per_piece(items, factors) * (factors + SIDE) + SUMS;
-    return buffer * (int64_t)sizeof(float) + items * (int64_t)sizeof(int32_t) + items / 8;
+    const int64_t rows = rows_per_piece(items, settings->factors);
+    const int64_t buffer = rows * (settings->factors + SIDE) + SUMS;
+    return buffer * (int64_t)sizeof(float) + items * (int64_t)sizeof(int32_t) + items / 8 +
+           bmf_exchange_bytes(settings->precision, settings->factors, rows, hosts);
 }
 
-int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t factors, bmf_merge_rule rule,
-                     const int32_t *steps, int64_t windows, int64_t threads, int32_t *totals, bmf_merge **out,
-                     bmf_error *err)
+static int create_exchange(bmf_comm *comm, bmf_merge *merge, bmf_error *err)
+{
+    const bmf_merge_settings *s = &merge->settings;
+    const bmf_exchange_settings exchange = {.precision = s->precision,
+                                            .group = s->group,
+                                            .factors = s->factors,
+                                            .rows = merge->rows_per_piece,
+                                            .tail = SUMS,
+                                            .threads = s->threads};
+    return bmf_exchange_create(comm, &exchange, &merge->exchange, err);
+}
+
+int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, const bmf_merge_settings *settings,
+                     const int32_t *steps, int32_t *totals, bmf_merge **out, bmf_error *err)
 {
     *out = NULL;
     bmf_merge *merge = bmf_alloc_zero(1, sizeof *merge, "merge", err);
@@ -67,18 +81,18 @@ int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t fact
     if (complete) {
         merge->comm = comm;
         merge->copies = copies;
-        merge->rule = rule;
-        merge->factors = factors;
-        merge->threads = threads;
+        merge->settings = *settings;
         merge->totals = totals;
-        merge->rows_per_piece = rows_per_piece(copies->items, factors);
+        merge->rows_per_piece = rows_per_piece(copies->items, settings->factors);
         if (bmf_merge_is_needed(merge))
-            complete = (merge->buffer = bmf_alloc(merge->rows_per_piece * (factors + SIDE) + SUMS, sizeof(float),
-                                                  "merge buffer", err));
+            complete = (merge->buffer = bmf_alloc(merge->rows_per_piece * (settings->factors + SIDE) + SUMS,
+                                                  sizeof(float), "merge buffer", err));
     }
     int status = bmf_comm_agree(comm, complete ? BMF_OK : BMF_ERR_MEMORY, err);
     if (status == BMF_OK)
-        status = bmf_touched_create(comm, steps, copies->items, windows, &merge->touched, err);
+        status = bmf_touched_create(comm, steps, copies->items, settings->windows, &merge->touched, err);
+    if (status == BMF_OK)
+        status = create_exchange(comm, merge, err);
     if (status != BMF_OK)
         bmf_merge_destroy(&merge);
     *out = merge;
@@ -90,6 +104,7 @@ void bmf_merge_destroy(bmf_merge **merge)
     if (!*merge)
         return;
     bmf_touched_clear(&(*merge)->touched);
+    bmf_exchange_destroy(&(*merge)->exchange);
     bmf_free((*merge)->buffer);
     bmf_free(*merge);
     *merge = NULL;
@@ -98,6 +113,16 @@ void bmf_merge_destroy(bmf_merge **merge)
 bool bmf_merge_is_needed(const bmf_merge *merge)
 {
     return merge->copies->count > 1 || bmf_comm_size(merge->comm) > 1;
+}
+
+int bmf_merge_hosts(const bmf_merge *merge)
+{
+    return bmf_exchange_hosts(merge->exchange);
+}
+
+int64_t bmf_merge_take_bytes(bmf_merge *merge)
+{
+    return bmf_exchange_take_bytes(merge->exchange);
 }
 
 static void put_sums(float *at, const bmf_window_sums *sums)
@@ -132,11 +157,11 @@ static void saturations_of(const bmf_merge *merge, int64_t i, int64_t n, double 
 /* Adds one copy's change of row i in n steps. The weighted average weighs here. */
 static void add_copy(const bmf_merge *merge, const bmf_item_side *copy, int64_t i, int32_t n, float *to)
 {
-    const int64_t k = merge->factors, stride = merge->copies->stride;
+    const int64_t k = merge->settings.factors, stride = merge->copies->stride;
     const float *Q = copy->Q + i * stride, *Q0 = merge->copies->start.Q + i * stride;
     double saturation[2];
     saturations_of(merge, i, n, saturation);
-    const float weight = merge->rule == BMF_MERGE_WEIGHTED ? (float)n : 1;
+    const float weight = merge->settings.rule == BMF_MERGE_WEIGHTED ? (float)n : 1;
     for (int64_t f = 0; f < k; f++)
         to[f] += weight * (Q[f] - Q0[f]);
     to[k] += weight * (copy->bias[i] - merge->copies->start.bias[i]);
@@ -148,7 +173,7 @@ static void add_copy(const bmf_merge *merge, const bmf_item_side *copy, int64_t 
 /* A row's message: k factor deltas, bias delta, steps, saturations of factors and bias, each summed over the copies. */
 static void pack_row(const bmf_merge *merge, int64_t i, const int32_t *steps, float *to)
 {
-    memset(to, 0, (size_t)(merge->factors + SIDE) * sizeof *to);
+    memset(to, 0, (size_t)(merge->settings.factors + SIDE) * sizeof *to);
     for (int64_t c = 0; c < merge->copies->count; c++)
         if (steps[c * merge->copies->items + i] > 0)
             add_copy(merge, &merge->copies->copy[c], i, steps[c * merge->copies->items + i], to);
@@ -164,33 +189,44 @@ static float quotient(double saturation, float saturations)
 static void coefficients_of(const bmf_merge *merge, int64_t i, const float *side, float everyone, float out[2])
 {
     out[0] = out[1] = 1; /* BMF_MERGE_SUM */
-    if (merge->rule == BMF_MERGE_SATURATING) {
+    if (merge->settings.rule == BMF_MERGE_SATURATING) {
         double saturation[2];
         saturations_of(merge, i, (int64_t)side[1], saturation);
         out[0] = quotient(saturation[0], side[2]);
         out[1] = quotient(saturation[1], side[3]);
-    } else if (merge->rule == BMF_MERGE_AVERAGE) {
+    } else if (merge->settings.rule == BMF_MERGE_AVERAGE) {
         out[0] = out[1] = 1 / everyone;
-    } else if (merge->rule == BMF_MERGE_WEIGHTED && side[1] > 0) {
+    } else if (merge->settings.rule == BMF_MERGE_WEIGHTED && side[1] > 0) {
         out[0] = out[1] = 1 / side[1];
     }
 }
 
-/* Applies a summed row; false if it is not finite. */
-static bool unpack_row(const bmf_merge *merge, int64_t i, float everyone, const float *from)
+/* A bmf_exchange_finish: the summed row to the change that all apply. */
+static void finish_row(int64_t item, float *row, const float *tail, const void *context)
 {
-    const int64_t k = merge->factors, stride = merge->copies->stride;
+    const bmf_merge *merge = context;
+    const int64_t k = merge->settings.factors;
+    float c[2];
+    coefficients_of(merge, item, row + k, tail[SUMS - 1], c);
+    for (int64_t f = 0; f < k; f++)
+        row[f] *= c[0];
+    row[k] *= c[1];
+}
+
+/* Applies a merged row; false if it is not finite. */
+static bool unpack_row(const bmf_merge *merge, int64_t i, const float *from)
+{
+    const int64_t k = merge->settings.factors, stride = merge->copies->stride;
     const bmf_item_side *start = &merge->copies->start, *model = &merge->copies->copy[0];
-    float *Q = model->Q + i * stride, *Q0 = start->Q + i * stride, c[2], change = 0;
+    float *Q = model->Q + i * stride, *Q0 = start->Q + i * stride, change = 0;
     if (from[k + 1] == 0)
         return true;
-    coefficients_of(merge, i, from + k, everyone, c);
     for (int64_t f = 0; f < k; f++)
-        Q[f] = Q0[f] + c[0] * from[f];
+        Q[f] = Q0[f] + from[f];
 #pragma omp simd reduction(+ : change)
     for (int64_t f = 0; f < k; f++)
         change += Q[f] * 0; /* 0 unless a value is not finite */
-    model->bias[i] = start->bias[i] + c[1] * from[k];
+    model->bias[i] = start->bias[i] + from[k];
     if (merge->totals) {
         merge->totals[i] = (int32_t)from[k + 1];
     } else {
@@ -202,31 +238,29 @@ static bool unpack_row(const bmf_merge *merge, int64_t i, float everyone, const 
 
 /* One piece of the rows: packed and unpacked by all threads. The sums ride along if they are wanted. Returns 1 for a value
  * that is not finite. */
-static int merge_piece(bmf_merge *merge, const int32_t *row, int64_t rows, const int32_t *steps, float *everyone,
+static int merge_piece(bmf_merge *merge, const int32_t *row, int64_t rows, const int32_t *steps, uint64_t key,
                        bmf_window_sums *sums)
 {
-    const int64_t width = merge->factors + SIDE;
+    const bmf_window_sums none = {0};
+    const int64_t width = merge->settings.factors + SIDE, threads = merge->settings.threads;
     float *const at = merge->buffer, *tail = at + rows * width;
     int failed = 0;
-#pragma omp parallel for schedule(static) num_threads((int)merge->threads) if (merge->threads > 1)
+#pragma omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)
     for (int64_t r = 0; r < rows; r++)
         pack_row(merge, row[r], steps, at + r * width);
-    if (sums) {
-        put_sums(tail, sums);
-        tail[SUMS - 1] = (float)merge->copies->count;
-    }
-    bmf_comm_sum_float(merge->comm, at, rows * width + (sums ? SUMS : 0));
-    if (sums) {
+    put_sums(tail, sums ? sums : &none);
+    tail[SUMS - 1] = (float)merge->copies->count;
+    bmf_exchange_merge(merge->exchange, at, row, rows, key, finish_row, merge);
+    if (sums)
         get_sums(tail, sums);
-        *everyone = tail[SUMS - 1];
-    }
-#pragma omp parallel for schedule(static) reduction(| : failed) num_threads((int)merge->threads) if (merge->threads > 1)
+#pragma omp parallel for schedule(static) reduction(| : failed) num_threads((int)threads) if (threads > 1)
     for (int64_t r = 0; r < rows; r++)
-        failed |= !unpack_row(merge, row[r], *everyone, at + r * width);
+        failed |= !unpack_row(merge, row[r], at + r * width);
     return failed;
 }
 
-void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, bmf_window_sums *sums)
+void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, uint64_t key,
+                      bmf_window_sums *sums)
 {
     if (!bmf_merge_is_needed(merge))
         return; /* c is 1 and the deltas are in place */
@@ -237,12 +271,11 @@ void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pu
     merge->pulls = *pulls;
     bmf_saturation_init(&merge->of_factors, pulls->factor, touched->most_steps);
     bmf_saturation_init(&merge->of_bias, pulls->bias, touched->most_steps);
-    float everyone = 1;
     int failed = 0;
     int64_t first = 0;
     do { /* once at least: the sums ride with the first piece */
         const int64_t left = touched->count - first, rows = left < merge->rows_per_piece ? left : merge->rows_per_piece;
-        failed |= merge_piece(merge, touched->row + first, rows, steps, &everyone, first == 0 ? sums : NULL);
+        failed |= merge_piece(merge, touched->row + first, rows, steps, key, first == 0 ? sums : NULL);
         first += rows;
     } while (first < touched->count);
     sums->failed += failed; /* the merged rows are the same on every rank, and so is this */

@@ -12,7 +12,7 @@
 #include "comm/comm.h"
 #include "kernels/sweep.h"
 #include "train/item_copies.h"
-#include "train/train.h"
+#include "train/merge_settings.h"
 
 /* 1 − (1 − a)^n for 0 ≤ a < 1 and n ≥ 0 steps, exact to rounding for small a. Pure. */
 double bmf_merge_saturation(double a, double n);
@@ -25,7 +25,7 @@ double bmf_merge_coefficient(double a, double total_steps, double sum_of_saturat
 double bmf_merge_pull(double learning_rate, double regularization, double h);
 
 /* Bytes that the merge holds beside the copies of the item side, at most. Pure. */
-int64_t bmf_merge_bytes(int64_t items, int64_t factors);
+int64_t bmf_merge_bytes(const bmf_merge_settings *settings, int64_t items, int64_t hosts);
 
 /* The pulls of a window's steps, of factors and biases. */
 typedef struct bmf_merge_pulls {
@@ -40,12 +40,11 @@ double bmf_merge_row_pull(float eta, float decay, double h);
 typedef struct bmf_merge bmf_merge;
 
 /* Merges the copies of all threads of all ranks. copies (borrowed): of this rank, with the start of the first window; steps
- * (items): this rank's in a whole epoch of `windows` windows; threads share the work. totals (items, borrowed): if not NULL,
- * each window's steps on an item over all copies are put there, and the start of the window stays as it was, for the caller to
- * move. Collective, one status for all. */
-int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, int64_t factors, bmf_merge_rule rule,
-                     const int32_t *steps, int64_t windows, int64_t threads, int32_t *totals, bmf_merge **out,
-                     bmf_error *err);
+ * (items): this rank's in a whole epoch; the settings' threads share the work. totals (items, borrowed): if not NULL, each
+ * window's steps on an item over all copies are put there (to the precision), and the start of the window stays as it was,
+ * for the caller to move. Collective, one status for all. */
+int bmf_merge_create(bmf_comm *comm, const bmf_item_copies *copies, const bmf_merge_settings *settings,
+                     const int32_t *steps, int32_t *totals, bmf_merge **out, bmf_error *err);
 void bmf_merge_destroy(bmf_merge **merge);
 
 /* False if there is one copy on one rank: bmf_merge_window has nothing to do. */
@@ -62,9 +61,15 @@ typedef struct bmf_window_sums {
 } bmf_window_sums;
 
 /* Merges the item side of all copies on all ranks into the start of the next window and the first copy, which is the
- * model's; the others take it when they begin. steps (copies × items): what the window did to each copy. One reduction carries
- * deltas, steps, saturations and the sums (to float precision), cut in pieces; rows that no rank touched are not in it.
- * Collective; every rank ends with the same values. */
-void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, bmf_window_sums *sums);
+ * model's; the others take it when they begin. steps (copies × items): what the window did to each copy. Deltas, steps,
+ * saturations and the sums (to float precision) travel together (train/exchange.h), cut in pieces; rows that no rank touched
+ * are not among them. key: for rounding, the same on all ranks and another in each window. Collective; every rank ends with
+ * the same values. */
+void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, uint64_t key,
+                      bmf_window_sums *sums);
+
+/* Groups of ranks that sum up in full before they send to others; bytes that this rank has sent since it was last asked. */
+int bmf_merge_hosts(const bmf_merge *merge);
+int64_t bmf_merge_take_bytes(bmf_merge *merge);
 
 #endif

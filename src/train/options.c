@@ -58,6 +58,7 @@ bmf_train_options bmf_train_defaults(void)
         .threads = 1,
         .merge = BMF_MERGE_SATURATING,
         .merges_per_epoch = BMF_MERGES_AUTO,
+        .merge_precision = BMF_PRECISION_INT8,
         .seed = 1,
         .io = BMF_IO_RANK0,
     };
@@ -102,6 +103,7 @@ static const count_bound count_bounds[] = {
     {"threads", AT(threads), 1, 1024},
     {"content-svd", AT(content_svd), 0, BMF_CONTENT_SVD_MOST},
     {"merges-per-epoch", AT(merges_per_epoch), BMF_MERGES_AUTO, 100000},
+    {"ranks-per-host", AT(merge_group), 0, 1000000},
 };
 
 static const real_bound real_bounds[] = {

@@ -51,6 +51,16 @@ static void describe_sweep(bmf_trainer *t)
     };
 }
 
+static bmf_merge_settings merge_settings(const bmf_train_options *o)
+{
+    return (bmf_merge_settings){.rule = o->merge,
+                                .precision = o->merge_precision,
+                                .group = o->merge_group,
+                                .factors = o->factors,
+                                .threads = o->threads,
+                                .windows = o->merges_per_epoch};
+}
+
 /* The number of merges, and what depends on it. Collective. */
 static int plan_merges(bmf_trainer *t, bmf_error *err)
 {
@@ -64,9 +74,9 @@ static int plan_merges(bmf_trainer *t, bmf_error *err)
                        bmf_epoch_create(&t->shard, o->merges_per_epoch, o->threads, t->copies.count,
                                         bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_USER_ORDER), 0), &t->epoch, err),
                        err);
+    const bmf_merge_settings settings = merge_settings(o);
     if (status == BMF_OK)
-        status = bmf_merge_create(t->comm, &t->copies, o->factors, o->merge, t->shard.item_steps, o->merges_per_epoch,
-                                  o->threads, t->totals, &t->merge, err);
+        status = bmf_merge_create(t->comm, &t->copies, &settings, t->shard.item_steps, t->totals, &t->merge, err);
     return status;
 }
 
@@ -356,11 +366,10 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .val = bmf_csr_count(&shard->val.matrix),
         .items = shard->items,
         .stride = t->model.stride,
-        .factors = o->factors,
-        .windows = o->merges_per_epoch,
-        .threads = o->threads,
+        .merge = merge_settings(o),
         .copies = t->copies.count,
         .ranks = bmf_comm_size(t->comm),
+        .hosts = bmf_merge_hosts(t->merge),
         .W_bytes = weight_bytes(&t->model),
         .feature_bytes = feature_bytes(t),
         .content_bytes = content_bytes(t),
@@ -418,5 +427,6 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
     };
     strncpy(meta->dataset, bmf_base_name(bmf_dataset_file_path(t->file)), sizeof meta->dataset - 1);
     strncpy(meta->schedule, bmf_schedule_name(o->schedule), sizeof meta->schedule - 1);
+    strncpy(meta->merge_precision, bmf_merge_precision_name(o->merge_precision), sizeof meta->merge_precision - 1);
     strncpy(meta->merge, bmf_merge_rule_name(o->merge), sizeof meta->merge - 1);
 }

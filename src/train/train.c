@@ -55,7 +55,8 @@ static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
         .rows = t->rates.item,
         .h = h,
     };
-    bmf_merge_window(t->merge, steps, &pulls, sums);
+    const uint64_t number = (uint64_t)(t->state.epoch * o->merges_per_epoch + window);
+    bmf_merge_window(t->merge, steps, &pulls, bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_MERGE), number), sums);
     t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
 }
 
@@ -195,6 +196,8 @@ static void record_times(bmf_trainer *t, double share, bmf_epoch_record *record)
     for (int p = 0; p < BMF_PHASES; p++)
         record->phase[p] /= bmf_comm_size(t->comm);
     record->seconds = most[0];
+    record->merge_bytes = (double)bmf_merge_take_bytes(t->merge);
+    bmf_comm_max_double(t->comm, &record->merge_bytes, 1);
     record->updates_per_second = share * (double)t->shard.all_train / most[1];
     record->merge_share = most[2] / most[0];
 }
@@ -339,12 +342,11 @@ static int begin(bmf_trainer *t, bmf_error *err)
 int bmf_train(bmf_comm *comm, const bmf_train_files *files, const bmf_train_options *options,
               const bmf_train_observer *observer, const volatile int *stop, bmf_train_result *result, bmf_error *err)
 {
-    bmf_trainer t = {
-        .comm = comm,
-        .options = bmf_train_resolved(options),
-        .files = files,
-        .lock = BMF_RUN_LOCK_INIT,
-        .started = bmf_clock_seconds()};
+    bmf_trainer t = {.comm = comm,
+                     .options = bmf_train_resolved(options),
+                     .files = files,
+                     .lock = BMF_RUN_LOCK_INIT,
+                     .started = bmf_clock_seconds()};
     *result = (bmf_train_result){0};
     const int64_t before = bmf_memory_now();
     int status = begin(&t, err);

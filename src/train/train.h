@@ -6,17 +6,7 @@
 #include "model/model.h"
 #include "store/dataset_file.h"
 #include "train/memory_plan.h"
-
-typedef enum bmf_merge_rule {
-    BMF_MERGE_SATURATING,
-    BMF_MERGE_AVERAGE,
-    BMF_MERGE_WEIGHTED,
-    BMF_MERGE_SUM,
-    BMF_MERGE_RULES
-} bmf_merge_rule;
-
-/* "saturating", "average", "weighted", "sum". */
-const char *bmf_merge_rule_name(bmf_merge_rule rule);
+#include "train/merge_settings.h"
 
 /* Who writes the model: rank 0, to which the others send their rows, or all ranks by MPI-IO. */
 typedef enum bmf_model_io { BMF_IO_RANK0, BMF_IO_COLLECTIVE, BMF_IOS } bmf_model_io;
@@ -70,9 +60,11 @@ typedef struct bmf_train_options {
     int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
     int64_t threads;               /* ≥ 1 per rank */
     bmf_merge_rule merge;
-    int64_t merges_per_epoch; /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
-    bool exact_train_loss;    /* train_mse with the parameters as the epoch leaves them, by a pass of its own */
-    double max_seconds;       /* stop and save once so long has passed since the call, on rank 0; 0: never */
+    int64_t merges_per_epoch;            /* S ≥ 1; BMF_MERGES_AUTO: as bmf_auto_merges says */
+    bmf_merge_precision merge_precision; /* of what hosts send each other in a merge */
+    int64_t merge_group;                 /* consecutive ranks that count as a host there; 0: those that share memory */
+    bool exact_train_loss; /* train_mse with the parameters as the epoch leaves them, by a pass of its own */
+    double max_seconds;    /* stop and save once so long has passed since the call, on rank 0; 0: never */
     uint64_t seed;
     bmf_model_io io;
 } bmf_train_options;

@@ -2,8 +2,8 @@
 #ifndef BMF_TRAIN_TRAINER_H
 #define BMF_TRAIN_TRAINER_H
 
-#include "train/content_svd.h"
 #include "store/run_lock.h"
+#include "train/content_svd.h"
 #include "train/content_weights.h"
 #include "train/embed.h"
 #include "train/epoch.h"

@@ -46,7 +46,9 @@ class Checkpoints(CommandTest):
     def test_parts_make_a_whole(self):
         """Parts of a run, on the same ranks: every bit as in one go, and the log goes on."""
         own_rates = ("--schedule", "adagrad", "--regularization-scaling", 0.5)
-        for content, *rates in (("none",), ("concat",), ("embed",), ("embed", *own_rates), ("none", "--schedule", "bold-driver")):
+        across_hosts = ("--ranks-per-host", 1, "--merge-precision", "int4")
+        for content, *rates in (("none",), ("concat",), ("embed",), ("embed", *own_rates), ("none", "--schedule", "bold-driver"),
+                                ("embed", *across_hosts)):
             for ranks in (None, 2):
                 with self.subTest(content=content, ranks=ranks, rates=rates):
                     options = ["--content", content, *rates, "--merges-per-epoch", 2, "--learning-rate-decay", 0.9]
@@ -113,7 +115,8 @@ class Checkpoints(CommandTest):
                                      ranks=ranks)
             self.assertEqual(message, f"blendmf train: --resume: {self.checkpoint} was made with --factors 5 (now 6), --clip "
                              "5 (now 4), --seed 1 (now 9); only --learning-rate, --bias-learning-rate, --learning-rate-decay, --epochs, "
-                             "--patience, --merges-per-epoch and the numbers of ranks and threads may change")
+                             "--patience, --merges-per-epoch, --merge-precision, --ranks-per-host and the numbers of "
+                             "ranks and threads may change")
         self.assertEqual(self.checkpoint.read_bytes(), (self.dir / "copy").read_bytes())
 
     def test_other_files(self):

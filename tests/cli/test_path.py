@@ -11,7 +11,7 @@ import scipy.sparse
 from command import DIVERGED, CommandTest, epoch_lines, run
 
 EPOCH_KEYS = ["epoch", "train_mse", "val_mse", "val_rmse", "learning_rate", "updates_per_second", "seconds",
-              "merge_share"]
+              "merge_share", "merge_bytes"]
 EVALUATION_KEYS = ["split", "ratings", "users", "rmse", "mae", "rmse_without_content", "top", "threshold", "candidates",
                    "precision", "recall", "ndcg", "map", "coverage", "segments", "sparsity"]
 METRICS = ["rmse", "mae", "precision", "recall", "ndcg", "map", "coverage"]

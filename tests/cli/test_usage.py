@@ -13,7 +13,7 @@ OPTIONS = {
     "train": ["output", "content", "content-updates", "factors", "epochs", "learning-rate", "bias-learning-rate", "schedule", "learning-rate-decay", "regularization",
               "bias-regularization", "user-regularization", "item-regularization", "user-bias-regularization",
               "item-bias-regularization", "regularization-scaling", "content-regularization", "content-svd", "content-weight", "init-std", "clip",
-              "patience", "threads", "merge", "merges-per-epoch", "exact-train-loss", "io", "seed", "checkpoint",
+              "patience", "threads", "merge", "merges-per-epoch", "merge-precision", "ranks-per-host", "exact-train-loss", "io", "seed", "checkpoint",
               "checkpoint-every", "resume",
               "max-seconds", "log-json", "stall-timeout", "json", "quiet", "help"],
     "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "stall-timeout",

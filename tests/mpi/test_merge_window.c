@@ -9,6 +9,8 @@
 
 #define N 41
 #define K 5
+#define MERGES 400    /* of which the mean is taken */
+#define SUMS_BYTES 28 /* of what rides along */
 
 static float start_of(int i, int f)
 {
@@ -24,6 +26,14 @@ static float delta_of(int r, int i, int f)
 static int steps_of(int r, int i)
 {
     return (i + r) % 3 == 0 ? 0 : (int)bmf_rng_below(3, (uint64_t)(r * N + i), 400);
+}
+
+static bool is_touched_by_any(int i)
+{
+    bool touched = false;
+    for (int r = 0; r < bmf_comm_size(world); r++)
+        touched |= steps_of(r, i) > 0;
+    return touched;
 }
 
 static double wanted_value(bmf_merge_rule rule, int ranks, int i, int f, double a)
@@ -58,6 +68,19 @@ static double own_pull(int i, double h)
     return 0.001 * (1 + i % 4) * h + 0.0005 * (i % 3);
 }
 
+/* As the merges of a test are: ranks that count as a host, and what hosts send each other. */
+static bmf_merge_settings wanted = {.factors = K, .windows = 1};
+
+static int create_merge(const bmf_item_copies *copies, bmf_merge_rule rule, const int32_t *steps, int64_t threads,
+                        bmf_merge **merge)
+{
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_merge_settings settings = wanted;
+    settings.rule = rule;
+    settings.threads = threads;
+    return bmf_merge_create(world, copies, &settings, steps, NULL, merge, &err);
+}
+
 /* rows: items have rates of their own. */
 static void check_rule(bmf_merge_rule rule, bool rows)
 {
@@ -77,14 +100,14 @@ static void check_rule(bmf_merge_rule rule, bool rows)
     for (int i = 0; i < N; i++)
         steps[i] = steps_of(rank, i);
     assert_all(bmf_item_copies_create(&model, 1, size, &copies, &err) == BMF_OK);
-    assert_all(bmf_merge_create(world, &copies, K, rule, steps, 1, 1, NULL, &merge, &err) == BMF_OK);
+    assert_all(create_merge(&copies, rule, steps, 1, &merge) == BMF_OK);
     for (int i = 0; i < N; i++) {
         for (int f = 0; f < K && steps[i]; f++)
             model.Q[i * model.stride + f] += delta_of(rank, i, f);
         model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
     }
     bmf_window_sums sums = {.squares = 1e6 + rank, .P_squares = 0.25, .failed = rank == 0};
-    bmf_merge_window(merge, steps, &(bmf_merge_pulls){a, a_bias, rows ? rates : NULL, h}, &sums);
+    bmf_merge_window(merge, steps, &(bmf_merge_pulls){a, a_bias, rows ? rates : NULL, h}, 7, &sums);
     bool right = true;
     for (int i = 0; i < N; i++) {
         for (int f = 0; f < K; f++)
@@ -128,7 +151,7 @@ static void test_copies_of_threads_count_as_ranks(void **state)
             all[i] = steps[i] + steps[N + i];
         }
         assert_all(bmf_item_copies_create(&model, 2, size, &copies, &err) == BMF_OK);
-        assert_all(bmf_merge_create(world, &copies, K, (bmf_merge_rule)rule, all, 1, 2, NULL, &merge, &err) == BMF_OK);
+        assert_all(create_merge(&copies, (bmf_merge_rule)rule, all, 2, &merge) == BMF_OK);
         for (int c = 0; c < 2; c++)
             for (int i = 0; i < N; i++) {
                 for (int f = 0; f < K && steps[c * N + i]; f++)
@@ -136,7 +159,7 @@ static void test_copies_of_threads_count_as_ranks(void **state)
                 copies.copy[c].bias[i] += steps[c * N + i] ? delta_of(2 * rank + c, i, K) : 0;
             }
         bmf_window_sums sums = {.squares = 1};
-        bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, &sums);
+        bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, 7, &sums);
         bmf_item_copies_begin(&copies, 1);
         bool right = sums.squares == size && sums.failed == 0;
         for (int c = 0; c < 2; c++)
@@ -180,6 +203,100 @@ static void test_rows_agreed_on_for_each_window(void **state)
     bmf_touched_clear(&touched);
 }
 
+/* The same rules where every rank is a host, and where two are one: what is sent between hosts is float32. */
+static void test_every_rule_across_hosts(void **state)
+{
+    for (wanted.group = 1; wanted.group <= 2; wanted.group++) {
+        test_every_rule(state);
+        test_copies_of_threads_count_as_ranks(state);
+    }
+    wanted.group = 0;
+}
+
+/* Bytes that this rank sends where every rank is a host: rows it has touched to those that merge them, merged ones to all. */
+static int64_t wanted_bytes(bmf_merge_precision precision)
+{
+    const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
+    const int64_t up = bmf_compact_bytes(precision, K, 4), down = bmf_compact_bytes(precision, K, 2);
+    int64_t bytes = 0;
+    int row = 0, rows = 0;
+    for (int i = 0; i < N; i++)
+        rows += is_touched_by_any(i);
+    for (int h = 0; h < size; h++) {
+        const int64_t part = (int64_t)rows * (h + 1) / size - (int64_t)rows * h / size;
+        bytes += h == rank ? (size - 1) * ((part + 7) / 8) : (part + 7) / 8 + SUMS_BYTES;
+    }
+    for (int i = 0, r = 0; i < N; i++, r = row) {
+        if (!is_touched_by_any(i))
+            continue;
+        row++;
+        const bool mine = r >= (int64_t)rows * rank / size && r < (int64_t)rows * (rank + 1) / size;
+        bytes += mine ? (size - 1) * down : steps_of(rank, i) > 0 ? up : 0;
+    }
+    return bytes;
+}
+
+/* One merge where every rank is a host, added to sum (N, K + 1). True if it sent what it should. */
+static bool merge_once(bmf_merge_precision precision, uint64_t key, double *sum)
+{
+    const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
+    bmf_error err = BMF_ERROR_INIT;
+    bmf_model model;
+    bmf_item_copies copies;
+    bmf_merge *merge = NULL;
+    int32_t steps[N];
+    assert_all(bmf_model_create(&model, rank, 1, N, K, NULL, &err) == BMF_OK);
+    set_start(&model);
+    for (int i = 0; i < N; i++)
+        steps[i] = steps_of(rank, i);
+    assert_all(bmf_item_copies_create(&model, 1, size, &copies, &err) == BMF_OK);
+    assert_all(create_merge(&copies, BMF_MERGE_SATURATING, steps, 1, &merge) == BMF_OK);
+    for (int i = 0; i < N; i++) {
+        for (int f = 0; f < K && steps[i]; f++)
+            model.Q[i * model.stride + f] += delta_of(rank, i, f);
+        model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
+    }
+    bmf_window_sums sums = {.squares = 1.5};
+    bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, key, &sums);
+    double same[2] = {0, 0};
+    for (int i = 0; i < N; i++)
+        for (int f = 0; f <= K; f++) {
+            const double value = f < K ? (double)model.Q[i * model.stride + f] : (double)model.item_bias[i];
+            sum[i * (K + 1) + f] += value;
+            same[0] += value * (i * (K + 1) + f + 1);
+        }
+    same[1] = -same[0];
+    bmf_comm_max_double(world, same, 2);
+    const bool right = same[0] == -same[1] && sums.squares == 1.5 * size && sums.failed == 0 &&
+                       bmf_merge_hosts(merge) == size &&
+                       (size == 1 || bmf_merge_take_bytes(merge) == wanted_bytes(precision));
+    bmf_merge_destroy(&merge);
+    bmf_item_copies_clear(&copies);
+    bmf_model_clear(&model);
+    return right;
+}
+
+/* What hosts send each other in few bytes is the same on all of them and right in the mean. */
+static void test_few_bytes_between_hosts(void **state)
+{
+    (void)state;
+    wanted.group = 1;
+    for (int p = BMF_PRECISION_FLOAT32; p < BMF_PRECISIONS; p++) {
+        double sum[N * (K + 1)] = {0};
+        bool right = true;
+        wanted.precision = (bmf_merge_precision)p;
+        for (uint64_t key = 0; key < MERGES; key++)
+            right &= merge_once((bmf_merge_precision)p, key, sum);
+        assert_all(right);
+        for (int i = 0; i < N; i++)
+            for (int f = 0; f <= K; f++)
+                right &= fabs(sum[i * (K + 1) + f] / MERGES - wanted_value(BMF_MERGE_SATURATING, bmf_comm_size(world),
+                                                                           i, f, f < K ? 0.003 : 0.02)) < 0.004;
+        assert_all(right);
+    }
+    wanted = (bmf_merge_settings){.factors = K, .windows = 1};
+}
+
 static void test_rules_in_small_messages(void **state)
 {
     (void)state;
@@ -201,11 +318,11 @@ static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
     for (int i = 0; i < N; i++)
         steps[i] = 1;
     assert_all(bmf_item_copies_create(&model, 1, last + 1, &copies, &err) == BMF_OK);
-    assert_all(bmf_merge_create(world, &copies, K, BMF_MERGE_SATURATING, steps, 1, 1, NULL, &merge, &err) == BMF_OK);
+    assert_all(create_merge(&copies, BMF_MERGE_SATURATING, steps, 1, &merge) == BMF_OK);
     if (bmf_comm_rank(world) == last)
         model.Q[7 * model.stride] = NAN;
     bmf_window_sums sums = {.squares = 1};
-    bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, &sums);
+    bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, 7, &sums);
     assert_all(last == 0 || sums.failed > 0); /* one rank sees it in its own sum of squares */
     bmf_merge_destroy(&merge);
     bmf_item_copies_clear(&copies);
@@ -217,6 +334,8 @@ static int run(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_rule),
         cmocka_unit_test(test_copies_of_threads_count_as_ranks),
+        cmocka_unit_test(test_every_rule_across_hosts),
+        cmocka_unit_test(test_few_bytes_between_hosts),
         cmocka_unit_test(test_rows_agreed_on_for_each_window),
         cmocka_unit_test(test_rules_in_small_messages),
         cmocka_unit_test(test_a_value_that_is_not_finite_is_seen_by_all),

@@ -249,7 +249,7 @@ float sample_value(bmf_role role, int64_t row, int64_t column)
 bmf_epoch_record sample_epoch(int64_t i)
 {
     double x = (double)i;
-    return (bmf_epoch_record){i + 1, 0.9 - 0.1 * x, 0.8, 0.85, 0.92, 0.01 / (x + 1), 0.25, 1e7 + x, 0.0625, {0}};
+    return (bmf_epoch_record){i + 1, 0.9 - 0.1 * x, 0.8, 0.85, 0.92, 0.01 / (x + 1), 0.25, 1e7 + x, 0.0625, {0}, 0};
 }
 
 static int write_array(bmf_model_writer *writer, const bmf_model_meta *meta, bmf_role role, bmf_error *err)

@@ -184,11 +184,10 @@ static void test_memory_plan(void **state)
                               .val = 4000,
                               .items = 300,
                               .stride = 16,
-                              .factors = 10,
-                              .windows = 1,
-                              .threads = 1,
+                              .merge = {.factors = 10, .windows = 1, .threads = 1},
                               .copies = 1,
-                              .ranks = 1};
+                              .ranks = 1,
+                              .hosts = 1};
     bmf_memory_plan plan = bmf_memory_plan_of(&sizes);
     assert_int_equal(plan.bytes[BMF_MEMORY_RATINGS], 8 * 51001);
     assert_int_equal(plan.bytes[BMF_MEMORY_VALIDATION], 8 * 5001);
@@ -202,7 +201,12 @@ static void test_memory_plan(void **state)
     sizes.ranks = 2;
     plan = bmf_memory_plan_of(&sizes);
     assert_int_equal(plan.bytes[BMF_MEMORY_BEST], 4 * 1300 * 17);
-    assert_int_equal(plan.bytes[BMF_MEMORY_MERGE], 4 * 300 * 17 + bmf_merge_bytes(300, 10));
+    const int64_t in_a_host = bmf_merge_bytes(&sizes.merge, 300, 1);
+    assert_int_equal(plan.bytes[BMF_MEMORY_MERGE], 4 * 300 * 17 + in_a_host);
+    sizes.hosts = 2; /* messages of half the rows to and from two, each of at least 4 (k + 4) bytes a row */
+    assert_true(bmf_merge_bytes(&sizes.merge, 300, 2) > in_a_host + 2 * 2 * 150 * 4 * 14);
+    plan = bmf_memory_plan_of(&sizes);
+    assert_int_equal(plan.bytes[BMF_MEMORY_MERGE], 4 * 300 * 17 + bmf_merge_bytes(&sizes.merge, 300, 2));
     const int64_t now = bmf_memory_now(); /* first: asking takes memory too */
     assert_true(now > 100000 && bmf_memory_peak() >= now);
 }

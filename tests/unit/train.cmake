@@ -1,5 +1,6 @@
 bmf_unit_test(test_merge_coefficients SOURCES test_merge_coefficients.c LINK bmf_train)
 bmf_unit_test(test_partition SOURCES test_partition.c LINK bmf_train)
+bmf_unit_test(test_compact SOURCES test_compact.c LINK bmf_train)
 bmf_unit_test(test_epoch_parts SOURCES test_epoch_parts.c LINK bmf_train)
 bmf_unit_test(test_rating_pass SOURCES test_rating_pass.c LINK bmf_train)
 bmf_unit_test(test_content_weights SOURCES test_content_weights.c LINK bmf_train)
