@@ -14,6 +14,7 @@ Parts:
   memory   the peak of training against what it must hold
   read     import of text and loading of the data set
   topn     lists of the best items for all users, against the bare matrix product
+  hosts    merges between four hosts (network namespaces; needs root) by what is sent and over which links
   checkpoint  what a checkpoint after every epoch costs, against the epoch and against the bare disk
   large    with --large: ten times the ratings, what an update costs there, and why
 
@@ -31,9 +32,10 @@ import tempfile
 import time
 
 import bench_tables
+import hosts
 from runs import OUT_OF_MEMORY, check, epochs_of, json_of, run, train_command
 
-PARTS = ("sweep", "epoch", "content", "memory", "read", "topn", "checkpoint", "large")
+PARTS = ("sweep", "epoch", "content", "memory", "read", "topn", "hosts", "checkpoint", "large")
 WIDE = 0.10  # a spread above this is reported
 PER_ITEM = 6  # features of an item where the cost of content is measured
 RATIOS = "0.9,0.1,0"
@@ -47,6 +49,12 @@ SMALL = {"users": 2_000, "items": 500, "ratings": 100_000, "features": 50, "epoc
 SMALL_LARGE = {"users": 8_000, "items": 2_500, "ratings": 1_000_000}
 FACTORS, THREADS, LARGE_FACTORS = [32, 64, 128], [1, 2], 64
 GRIDS = [(1, 1), (1, 2), (2, 1)]  # ranks, threads
+HOSTS, HOST_MERGES = 4, 4  # of the part hosts; merges in an epoch
+LINKS = [("none", 0), ("10gbit", 50), ("1gbit", 200)]  # rate of each host's, µs from host to host
+BITS = {"10gbit": 1e10, "1gbit": 1e9}
+# What is merged how: by MPI's own allreduce of all rows, or each host a part of them, in few bytes
+WAYS = [("allreduce", ["--ranks-per-host", HOSTS]),
+        *[(p, ["--merge-precision", p]) for p in ("float32", "bfloat16", "int8", "int4")]]
 
 
 def spread(values):
@@ -268,6 +276,48 @@ class Bench:
             self.watch(f"topn {row['content']} × {row['threads']} threads", row["spread"])
         return rows
 
+    def hosts(self):
+        reason = hosts.why_not()
+        if reason:
+            self.warn(f"hosts: skipped, {reason}")
+            return {"skipped": reason}
+        self.say("hosts")
+        rows = []
+        for rate, delay in LINKS:
+            shaped = None if rate == "none" else rate
+            with hosts.Network(HOSTS, shaped, delay, os.path.join(self.tools, "..", "hosts", "cable")) as network:
+                found = {way: [] for way, _ in WAYS}
+                for _ in range(self.rounds):
+                    for way, options in WAYS:
+                        found[way].append(self.across(network, options))
+            rows += [self.hosts_row(rate, delay, way, found[way], found["allreduce"]) for way, _ in WAYS]
+        return rows
+
+    def across(self, network, options):
+        """Records of the epochs of a run with one rank on each host, but for the first."""
+        log = self.path("hosts.log")
+        if os.path.exists(log):
+            os.unlink(log)
+        done = network.mpirun(1, train_command(self.program, self.main_data(), self.path("model.h5"), 1, 1,
+                                               ["--content", "none", "--factors", 32, "--merges-per-epoch", HOST_MERGES,
+                                                "--epochs", 3 * self.sizes["epochs"], "--patience", 0, "--log-json", log, "-q",
+                                                *options]))
+        if done.returncode != 0:
+            raise SystemExit(f"train across hosts failed with exit code {done.returncode}: {done.stderr}")
+        return epochs_of(log)[1:]
+
+    def hosts_row(self, rate, delay, way, runs, of_allreduce):
+        seconds = [statistics.median(r["seconds"] for r in run) for run in runs]
+        others = [statistics.median(r["seconds"] for r in run) for run in of_allreduce]
+        merge = [statistics.median(r["merge_share"] * r["seconds"] for r in run) for run in runs]
+        sent = runs[0][-1]["merge_bytes"]
+        self.watch(f"hosts {rate} {way}", spread(seconds))
+        return {"rate": rate, "delay_microseconds": delay, "merge": way, "seconds": statistics.median(seconds),
+                "merge_seconds": statistics.median(merge),
+                "merge_share": statistics.median(r["merge_share"] for run in runs for r in run), "merge_bytes": sent,
+                "link_seconds": sent * 8 / BITS[rate] if rate in BITS else None,
+                "speed_up": statistics.median(b / a for a, b in zip(seconds, others)), "val_rmse": runs[0][-1]["val_rmse"]}
+
     def checkpoint(self):
         self.say("checkpoints")
         s = self.checkpoint_sizes
@@ -393,7 +443,7 @@ def main():
         for part in options.part:
             bench.result[part] = getattr(bench, part)()
             print(bench_tables.table(part, bench.result), flush=True)
-        if {"sweep", "epoch", "content", "memory", "topn"} & set(options.part):
+        if {"sweep", "epoch", "content", "memory", "topn", "hosts"} & set(options.part):
             bench.result["data"] = bench.kept[bench.main_data()]
     print(bench_tables.warnings(bench.result), flush=True)
     if options.json:

@@ -106,6 +106,20 @@ def topn(result):
             f"product in both. Memory is what the call takes beside model and lists.\n\n{table_of(head, body)}")
 
 
+def hosts(result):
+    rows = result["hosts"]
+    if isinstance(rows, dict):
+        return f"**Hosts**: skipped, {rows['skipped']}."
+    head = ["link", "µs", "merge", "epoch ms", "merge ms", "share", "MB an epoch", "link alone ms", "speed-up", "val RMSE"]
+    body = [[r["rate"], r["delay_microseconds"], r["merge"], cell(1e3 * r["seconds"], 1), cell(1e3 * r["merge_seconds"], 1),
+             cell(r["merge_share"]), cell(r["merge_bytes"] / 1e6, 3),
+             cell(r["link_seconds"] and 1e3 * r["link_seconds"], 1), cell(r["speed_up"]), cell(r["val_rmse"], 5)] for r in rows]
+    return ("**Hosts**: epochs on four hosts with one rank each (all on this machine's cores), k 32, four merges an epoch. "
+            "*Allreduce* is the MPI library's, of all rows in float32; the others let each host merge a part of the rows and "
+            "send them as said. The merge's time has waiting for other hosts in it; *link alone* is what the bytes take at the "
+            f"link's rate; the speed-up is that of the epoch over allreduce.\n\n{table_of(head, body)}")
+
+
 def checkpoint(result):
     rows = result["checkpoint"]
     head = ["ranks", "MB", "epoch ms", "checkpoint ms", "bare disk ms", "checkpoint to epoch", "checkpoint to disk"]
@@ -146,7 +160,7 @@ def pair(values, digits=2):
 
 
 def table(part, result):
-    return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read, "topn": topn,
+    return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read, "topn": topn, "hosts": hosts,
             "checkpoint": checkpoint, "large": large}[part](result) + "\n"
 
 

@@ -13,7 +13,7 @@ packages=(
     libopenblas-openmp-dev
     libjansson-dev libutf8proc-dev libxxhash-dev
 )
-test_packages=(libcmocka-dev python3 python3-numpy python3-scipy python3-h5py clang libomp-dev)
+test_packages=(libcmocka-dev python3 python3-numpy python3-scipy python3-h5py clang libomp-dev iproute2)
 
 case "${1-}" in
     '') ;;

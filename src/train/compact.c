@@ -7,10 +7,9 @@
 #include "base/rng.h"
 
 #define HALF sizeof(uint16_t) /* bytes of a bfloat16 */
-#define INT8_MOST 127
-#define INT8_ZERO 128
-#define INT4_MOST 7
+#define INT8_ZERO 128         /* the level that stands for 0; others go as far above it as below */
 #define INT4_ZERO 8
+#define THROWS 4 /* values that share a draw of random bits */
 
 const char *bmf_merge_precision_name(bmf_merge_precision precision)
 {
@@ -18,16 +17,10 @@ const char *bmf_merge_precision_name(bmf_merge_precision precision)
     return names[precision];
 }
 
-/* 16 random bits for each value in turn: four of them in a draw. */
-typedef struct dice {
-    uint64_t key, draw;
-} dice;
-
-static uint32_t throw_for(dice *d, int64_t f)
+/* The 16 random bits of number j of the values that share a draw. */
+static uint32_t throw_of(uint64_t draw, int64_t j)
 {
-    if (f % 4 == 0)
-        d->draw = bmf_rng_draw(d->key, (uint64_t)f / 4);
-    return (uint32_t)(d->draw >> (16 * (f % 4))) & 0xffffu;
+    return (uint32_t)(draw >> (16 * j)) & 0xffffu;
 }
 
 static uint32_t as_bits(float value)
@@ -77,11 +70,13 @@ static float scale_of(const float *row, int64_t k, int most)
     return isfinite(scale) ? as_float((as_bits(scale) + 0xffffu) & 0xffff0000u) : NAN;
 }
 
-/* value / scale, rounded at random; at most `most`, whatever rounding made of the quotient. */
-static int level_of(float value, float inverse, uint32_t random, int most)
+/* value / scale above `zero`, the level that stands for 0, rounded at random; within 1 .. 2 zero − 1 whatever rounding made of
+ * the quotient. What is cut off is above 0, so cutting it is rounding down. */
+static uint32_t level_of(float value, float inverse, uint32_t random, int zero)
 {
-    const int level = (int)floorf(value * inverse + (float)random * 0x1p-16f);
-    return level < -most ? -most : level > most ? most : level;
+    const int level = (int)(value * inverse + (float)(int)random * 0x1p-16f + (float)zero);
+    const int least = 1, most = 2 * zero - 1;
+    return (uint32_t)(level < least ? least : level > most ? most : level);
 }
 
 /* How the k values of a row are written and read, and their bytes. */
@@ -115,9 +110,11 @@ static int64_t half_bytes(int64_t k)
 
 static void encode_halves(const float *row, int64_t k, uint64_t key, unsigned char *to)
 {
-    dice d = {.key = key};
-    for (int64_t f = 0; f < k; f++)
-        put_half(row[f], throw_for(&d, f), to + f * (int64_t)HALF);
+    for (int64_t f = 0; f < k; f += THROWS) {
+        const uint64_t draw = bmf_rng_draw(key, (uint64_t)f / THROWS);
+        for (int64_t j = f; j < f + THROWS && j < k; j++)
+            put_half(row[j], throw_of(draw, j - f), to + j * (int64_t)HALF);
+    }
 }
 
 static void decode_halves(const unsigned char *from, int64_t k, float *row)
@@ -139,13 +136,17 @@ static float inverse_of(float scale)
 
 static void encode_bytes(const float *row, int64_t k, uint64_t key, unsigned char *to)
 {
-    const float scale = scale_of(row, k, INT8_MOST), inverse = inverse_of(scale);
-    dice d = {.key = key};
+    const float scale = scale_of(row, k, INT8_ZERO - 1), inverse = inverse_of(scale);
     put_half(scale, 0, to);
     to += HALF;
-    for (int64_t f = 0; f < k; f++) {
-        const uint32_t random = throw_for(&d, f);
-        to[f] = inverse > 0 ? (unsigned char)(level_of(row[f], inverse, random, INT8_MOST) + INT8_ZERO) : INT8_ZERO;
+    if (inverse == 0) {
+        memset(to, INT8_ZERO, (size_t)k);
+        return;
+    }
+    for (int64_t f = 0; f < k; f += THROWS) {
+        const uint64_t draw = bmf_rng_draw(key, (uint64_t)f / THROWS);
+        for (int64_t j = 0; j < THROWS && f + j < k; j++)
+            to[f + j] = (unsigned char)level_of(row[f + j], inverse, throw_of(draw, j), INT8_ZERO);
     }
 }
 
@@ -164,14 +165,18 @@ static int64_t nibble_bytes(int64_t k)
 
 static void encode_nibbles(const float *row, int64_t k, uint64_t key, unsigned char *to)
 {
-    const float scale = scale_of(row, k, INT4_MOST), inverse = inverse_of(scale);
-    dice d = {.key = key};
+    const float scale = scale_of(row, k, INT4_ZERO - 1), inverse = inverse_of(scale);
     put_half(scale, 0, to);
     to += HALF;
-    for (int64_t f = 0; f < k; f++) {
-        const uint32_t random = throw_for(&d, f);
-        const int level = (inverse > 0 ? level_of(row[f], inverse, random, INT4_MOST) : 0) + INT4_ZERO;
-        to[f / 2] = (unsigned char)(f % 2 == 0 ? level : to[f / 2] | level << 4);
+    memset(to, INT4_ZERO | INT4_ZERO << 4, (size_t)(k + 1) / 2);
+    for (int64_t f = 0; f < k && inverse > 0; f += THROWS) {
+        const uint64_t draw = bmf_rng_draw(key, (uint64_t)f / THROWS);
+        uint32_t levels = INT4_ZERO * 0x1111;
+        for (int64_t j = 0; j < THROWS && f + j < k; j++)
+            levels ^= (level_of(row[f + j], inverse, throw_of(draw, j), INT4_ZERO) ^ INT4_ZERO) << (4 * j);
+        to[f / 2] = (unsigned char)levels;
+        if (f + 2 < k)
+            to[f / 2 + 1] = (unsigned char)(levels >> 8);
     }
 }
 

@@ -47,12 +47,13 @@ class Checkpoints(CommandTest):
         """Parts of a run, on the same ranks: every bit as in one go, and the log goes on."""
         own_rates = ("--schedule", "adagrad", "--regularization-scaling", 0.5)
         across_hosts = ("--ranks-per-host", 1, "--merge-precision", "int4")
-        for content, *rates in (("none",), ("concat",), ("embed",), ("embed", *own_rates), ("none", "--schedule", "bold-driver"),
-                                ("embed", *across_hosts)):
+        runs = (("none",), ("concat",), ("embed",), ("embed", *own_rates), ("none", "--schedule", "bold-driver"),
+                ("embed", *across_hosts))
+        for number, (content, *rates) in enumerate(runs):
             for ranks in (None, 2):
                 with self.subTest(content=content, ranks=ranks, rates=rates):
                     options = ["--content", content, *rates, "--merges-per-epoch", 2, "--learning-rate-decay", 0.9]
-                    log = self.dir / f"log-{content}-{len(rates)}-{ranks}"
+                    log = self.dir / f"log-{number}-{ranks}"
                     self.succeed(*self.args("--epochs", 7, *options, model=self.dir / "whole.h5", checkpoint=False),
                                  ranks=ranks)
                     for path in (self.checkpoint, self.previous):
@@ -233,8 +234,8 @@ class Checkpoints(CommandTest):
         self.assertEqual(self.files(), ["c.h5", "c.h5.part-1-2", "data.h5", "m.h5"])
 
     def test_second_signal_ends_at_once(self):
-        big = self.make_dataset("big.h5", users=20000, items=2000, ratings=3000000)
-        line = command_line(["train", big, "-o", self.model, "--factors", "2000", "--content", "none", "--threads", "1"])[4:]
+        big = self.make_dataset("big.h5", users=20000, items=2000, ratings=8000000)
+        line = command_line(["train", big, "-o", self.model, "--factors", "4000", "--content", "none", "--threads", "1"])[4:]
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
         while b"merges per epoch" not in process.stderr.readline():

@@ -116,7 +116,7 @@ class WholePath(CommandTest):
         self.assertEqual(described_model["best_epoch"], summary["best_epoch"])
         measured = [{key: epoch[key] for key in described_model["history"][0]} for epoch in summary["history"]]
         self.assertEqual(described_model["history"], measured)  # the file keeps all but the phases of an epoch
-        self.assertTrue(all(set(epoch) - set(described_model["history"][0]) <= {"phase"} for epoch in summary["history"]))
+        self.assertTrue(all(set(epoch) - set(described_model["history"][0]) <= {"phase", "merge_bytes"} for epoch in summary["history"]))
         self.assertEqual(described_model["options"]["dataset_fingerprint"], described["fingerprint"])
         with h5py.File(model) as file:
             for name, shape in described_model["arrays"].items():
