@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/fixed_point.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "eval/collective.h"
@@ -18,55 +19,32 @@ const char *bmf_baseline_name(bmf_baseline baseline)
     return (unsigned)baseline < BMF_BASELINES ? name[baseline] : "unknown";
 }
 
-/* Fixed point with `shift` fractional bits for `count` summands of magnitude up to `bound`. */
-typedef struct fixed_point {
-    int shift;
-    double bound;
-} fixed_point;
-
-static fixed_point fixed_point_for(int64_t count, double bound)
-{
-    int exponent = 0;
-    (void)frexp((double)count * bound, &exponent);
-    return (fixed_point){.shift = bound > 0 ? 62 - exponent : 0, .bound = bound};
-}
-
-static int64_t to_fixed(fixed_point format, double value)
-{
-    return llrint(ldexp(fmax(-format.bound, fmin(format.bound, value)), format.shift));
-}
-
-static double from_fixed(fixed_point format, int64_t value)
-{
-    return ldexp((double)value, -format.shift);
-}
-
 /* Everything the fit holds besides its result. */
 typedef struct fit_state {
     bmf_comm *comm;
     const bmf_csr *train;
     const int64_t *item_count; /* (items) */
     int64_t ratings;           /* over all ranks */
-    fixed_point format;
+    bmf_fixed_point format;
     int64_t *sum; /* (items) */
 } fit_state;
 
-static fixed_point agree_on_format(const fit_state *fit)
+static bmf_fixed_point agree_on_format(const fit_state *fit)
 {
     double largest = 0;
     for (int64_t e = 0; e < bmf_csr_count(fit->train); e++)
         largest = fmax(largest, fabs((double)fit->train->data[e]));
     bmf_eval_max_double(fit->comm, &largest, 1);
-    return fixed_point_for(fit->ratings, RESIDUAL_MARGIN * largest);
+    return bmf_fixed_point_for(fit->ratings, RESIDUAL_MARGIN * largest);
 }
 
 static double fit_mean(const fit_state *fit)
 {
     int64_t sum = 0;
     for (int64_t e = 0; e < bmf_csr_count(fit->train); e++)
-        sum += to_fixed(fit->format, fit->train->data[e]);
+        sum += bmf_fixed_point_from(fit->format, fit->train->data[e]);
     bmf_eval_sum_int64(fit->comm, &sum, 1);
-    return fit->ratings ? from_fixed(fit->format, sum) / (double)fit->ratings : NAN;
+    return fit->ratings ? bmf_fixed_point_value(fit->format, sum) / (double)fit->ratings : NAN;
 }
 
 /* b_i = Σ_u (r − μ − b_u) / (damping + count) over the item's ratings on all ranks. */
@@ -77,11 +55,12 @@ static void fit_items(const fit_state *fit, bmf_baselines *out)
         fit->sum[i] = 0;
     for (int64_t u = 0; u < out->users; u++)
         for (int64_t e = train->indptr[u]; e < train->indptr[u + 1]; e++)
-            fit->sum[train->indices[e]] += to_fixed(fit->format, train->data[e] - out->mean - out->user_bias[u]);
+            fit->sum[train->indices[e]] +=
+                bmf_fixed_point_from(fit->format, train->data[e] - out->mean - out->user_bias[u]);
     bmf_eval_sum_int64(fit->comm, fit->sum, out->items);
     for (int64_t i = 0; i < out->items; i++)
         out->item_bias[i] =
-            from_fixed(fit->format, fit->sum[i]) / (BMF_BASELINE_ITEM_DAMPING + (double)fit->item_count[i]);
+            bmf_fixed_point_value(fit->format, fit->sum[i]) / (BMF_BASELINE_ITEM_DAMPING + (double)fit->item_count[i]);
 }
 
 /* b_u = Σ_i (r − μ − b_i) / (damping + count) over the user's ratings, all of which are here. */
