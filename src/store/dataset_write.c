@@ -139,7 +139,7 @@ int bmf_dataset_write(const char *path, const bmf_dataset *dataset, bmf_error *e
     if (status == BMF_OK)
         status = bmf_atomic_file_create(&place, path, err);
     if (status == BMF_OK)
-        status = bmf_h5_file_create(&place, BMF_H5_DATASET, estimate(dataset), &file, err);
+        status = bmf_h5_file_create(&place, BMF_H5_DATASET, BMF_H5_DATASET_VERSION, estimate(dataset), &file, err);
     if (status == BMF_OK)
         status = write_all(file, dataset, err);
     if (status == BMF_OK)

@@ -18,10 +18,11 @@ static const struct {
     const char *format;  /* value of the attribute */
     const char *name;    /* short, for programs */
     const char *article; /* for sentences */
-    int version;         /* of the format: the one that is written and read */
+    int oldest, newest;  /* versions of the format that are read */
 } kinds[BMF_H5_KINDS] = {
-    [BMF_H5_DATASET] = {"blendmf-dataset", "dataset", "a blendmf data set", 1},
-    [BMF_H5_MODEL] = {"blendmf-model", "model", "a blendmf model", 2},
+    [BMF_H5_DATASET] = {"blendmf-dataset", "dataset", "a blendmf data set", BMF_H5_DATASET_VERSION,
+                        BMF_H5_DATASET_VERSION},
+    [BMF_H5_MODEL] = {"blendmf-model", "model", "a blendmf model", BMF_H5_MODEL_VERSION, BMF_H5_MODEL_TIME_VERSION},
 };
 
 hid_t bmf_h5_file_access(void)
@@ -52,10 +53,9 @@ static hid_t creation_properties(void)
     return list;
 }
 
-static int write_root(hid_t file, bmf_h5_kind kind, bmf_error *err)
+static int write_root(hid_t file, bmf_h5_kind kind, int64_t version, bmf_error *err)
 {
     char creator[64];
-    int64_t version = kinds[kind].version;
     snprintf(creator, sizeof creator, "blendmf %s", bmf_version());
     int status = bmf_h5_write_attribute(file, "format", BMF_H5_TEXT, 1, kinds[kind].format, err);
     if (status == BMF_OK)
@@ -65,7 +65,8 @@ static int write_root(hid_t file, bmf_h5_kind kind, bmf_error *err)
     return status;
 }
 
-int bmf_h5_file_create(bmf_atomic_file *place, bmf_h5_kind kind, int64_t bytes, hid_t *out, bmf_error *err)
+int bmf_h5_file_create(bmf_atomic_file *place, bmf_h5_kind kind, int64_t version, int64_t bytes, hid_t *out,
+                       bmf_error *err)
 {
     bmf_h5_start();
     *out = -1;
@@ -81,7 +82,7 @@ int bmf_h5_file_create(bmf_atomic_file *place, bmf_h5_kind kind, int64_t bytes, 
         status = bmf_h5_fail(err, -1, NULL, "cannot be created");
     bmf_h5_close(&creation);
     bmf_h5_close(&access);
-    return status == BMF_OK ? write_root(*out, kind, err) : status;
+    return status == BMF_OK ? write_root(*out, kind, version, err) : status;
 }
 
 int bmf_h5_file_finish(bmf_atomic_file *place, hid_t *file, bmf_error *err)
@@ -180,6 +181,16 @@ static int read_root(hid_t file, bmf_h5_kind *kind, int64_t *version, bmf_error 
     return status;
 }
 
+static int refuse_version(bmf_h5_kind kind, int64_t version, bmf_error *err)
+{
+    const int oldest = kinds[kind].oldest, newest = kinds[kind].newest;
+    char more[32] = "";
+    if (newest > oldest)
+        snprintf(more, sizeof more, " to %d", newest);
+    return bmf_fail(err, BMF_ERR_INPUT, "format_version %" PRId64 "; this program reads %d%s%s", version, oldest, more,
+                    version < oldest ? " (make the file anew)" : "");
+}
+
 int bmf_h5_file_open(const char *path, bmf_h5_kind kind, hid_t *out, bmf_error *err)
 {
     hid_t file = -1;
@@ -191,9 +202,8 @@ int bmf_h5_file_open(const char *path, bmf_h5_kind kind, hid_t *out, bmf_error *
         status = read_root(file, &found, &version, err);
     if (status == BMF_OK && found != kind)
         status = bmf_fail(err, BMF_ERR_INPUT, "is %s, %s is expected", kinds[found].article, kinds[kind].article);
-    if (status == BMF_OK && version != kinds[kind].version)
-        status = bmf_fail(err, BMF_ERR_INPUT, "format_version %" PRId64 "; this program reads %d%s", version,
-                          kinds[kind].version, version < kinds[kind].version ? " (make the file anew)" : "");
+    if (status == BMF_OK && (version < kinds[kind].oldest || version > kinds[kind].newest))
+        status = refuse_version(kind, version, err);
     if (status == BMF_OK) {
         *out = file;
         return BMF_OK;

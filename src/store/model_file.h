@@ -11,7 +11,9 @@
 
 /* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), V (F,k), user_bias (m), item_bias (n), feature_bias (F). Beside them
  * concat has the sparse matrix W (m,F). A checkpoint has more, all in the group /state: W, W_scale and W_norm2 as they lie
- * in memory (weights, m, m; the last two float64), and in /state/best all of these and the first ones of the best epoch. */
+ * in memory (weights, m, m; the last two float64), and in /state/best all of these and the first ones of the best epoch. With
+ * effects of time the group /time has begin (B, float64), item_effect (n,B), user_slope (m), and user_first, user_mean and
+ * user_last (m, float64). */
 typedef enum bmf_role {
     BMF_ROLE_P,
     BMF_ROLE_Q,
@@ -31,6 +33,12 @@ typedef enum bmf_role {
     BMF_ROLE_BEST_W,
     BMF_ROLE_BEST_W_SCALE,
     BMF_ROLE_BEST_W_NORM2,
+    BMF_ROLE_TIME_BEGIN, /* from here on only with effects of time, which model/time_effects.h explains */
+    BMF_ROLE_TIME_ITEM,
+    BMF_ROLE_TIME_SLOPE,
+    BMF_ROLE_TIME_FIRST,
+    BMF_ROLE_TIME_MEAN,
+    BMF_ROLE_TIME_LAST,
     BMF_ROLES
 } bmf_role;
 
@@ -38,6 +46,20 @@ typedef enum bmf_content_mode { BMF_CONTENT_NONE, BMF_CONTENT_CONCAT, BMF_CONTEN
 
 /* "none", "concat", "embed". */
 const char *bmf_content_mode_name(bmf_content_mode mode);
+
+/* Which biases drift with time: none, the items', the users', both. */
+typedef enum bmf_time_mode {
+    BMF_TIME_NONE,
+    BMF_TIME_ITEMS,
+    BMF_TIME_USERS,
+    BMF_TIME_BOTH,
+    BMF_TIME_MODES
+} bmf_time_mode;
+
+/* "none", "items", "users", "both". */
+const char *bmf_time_mode_name(bmf_time_mode mode);
+bool bmf_time_mode_has_items(bmf_time_mode mode);
+bool bmf_time_mode_has_users(bmf_time_mode mode);
 
 /* Attributes of the root: what the model is and how it was trained. */
 typedef struct bmf_model_meta {
@@ -63,6 +85,10 @@ typedef struct bmf_model_meta {
     int64_t ranks, threads;
     char dataset[256]; /* base name of the data set */
     uint64_t dataset_fingerprint;
+    bmf_time_mode time_effects;                  /* none in older files, and then what follows is 0 */
+    int64_t time_bins;                           /* B; 0 where items do not drift */
+    int64_t time_first, time_last;               /* of the training ratings, in the data set's unit */
+    double time_item_damping, time_user_damping; /* 0 where nothing is damped by it */
 } bmf_model_meta;
 
 /* What the seconds of an epoch go into: putting users in order, the sweep, waiting for slower ranks, the merge, the losses
@@ -97,7 +123,7 @@ typedef struct bmf_extent {
 } bmf_extent;
 bmf_extent bmf_role_extent(const bmf_model_meta *meta, const bmf_train_state *state, bmf_role role);
 
-/* Bytes of an element in memory: 4, or 8 for W_scale and W_norm2. */
+/* Bytes of an element in memory: 4 or 8. */
 int64_t bmf_role_size(bmf_role role);
 
 /* Whether the model has W: concat with features. */
@@ -174,7 +200,8 @@ int bmf_model_file_read_item_counts(bmf_model_file *file, int64_t first, int64_t
 /* All epochs; of a checkpoint exactly as many as its state says are finished. */
 int bmf_model_file_read_history(bmf_model_file *file, bmf_epoch_record **out, int64_t *count, bmf_error *err);
 
-/* Rows [first, first + rows) of an array into out, packed. Values that are not finite are BMF_ERR_INPUT. Local. */
+/* Rows [first, first + rows) of an array into out, packed. Values that are not finite, and ranges of time that
+ * do not ascend, are BMF_ERR_INPUT. Local. */
 int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, void *out,
                              bmf_error *err);
 

@@ -8,7 +8,7 @@
 /* The modes by their names, as the file has them. */
 typedef struct attributes {
     bmf_model_meta meta;
-    char content[16];
+    char content[16], time_effects[16];
 } attributes;
 
 #define META(member, type)                                                                                             \
@@ -57,9 +57,17 @@ static const bmf_h5_field fields[] = {
     META(regularization_scaling, BMF_H5_FLOAT64),
     META_TEXT(schedule),
     META_TEXT(merge_precision),
+    /* last, of models with effects of time alone: */
+    {"time_effects", BMF_H5_TEXT, offsetof(attributes, time_effects), 16},
+    META(time_bins, BMF_H5_INT64),
+    META(time_first, BMF_H5_INT64),
+    META(time_last, BMF_H5_INT64),
+    META(time_item_damping, BMF_H5_FLOAT64),
+    META(time_user_damping, BMF_H5_FLOAT64),
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
-#define YOUNGER 8
+#define OF_TIME 6
+#define YOUNGER (8 + OF_TIME)
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -83,6 +91,22 @@ const char *bmf_content_mode_name(bmf_content_mode mode)
     return mode_names[mode];
 }
 
+const char *bmf_time_mode_name(bmf_time_mode mode)
+{
+    static const char *const names[BMF_TIME_MODES] = {"none", "items", "users", "both"};
+    return names[mode];
+}
+
+bool bmf_time_mode_has_items(bmf_time_mode mode)
+{
+    return mode == BMF_TIME_ITEMS || mode == BMF_TIME_BOTH;
+}
+
+bool bmf_time_mode_has_users(bmf_time_mode mode)
+{
+    return mode == BMF_TIME_USERS || mode == BMF_TIME_BOTH;
+}
+
 bool bmf_model_meta_has_weights(const bmf_model_meta *meta)
 {
     return meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
@@ -92,7 +116,9 @@ int bmf_model_meta_write(hid_t file, const bmf_model_meta *meta, bmf_error *err)
 {
     attributes record = {.meta = *meta};
     snprintf(record.content, sizeof record.content, "%s", bmf_content_mode_name(meta->content));
-    return bmf_h5_write_checked_fields(file, fields, FIELDS, &record, err);
+    snprintf(record.time_effects, sizeof record.time_effects, "%s", bmf_time_mode_name(meta->time_effects));
+    return bmf_h5_write_checked_fields(file, fields, meta->time_effects == BMF_TIME_NONE ? FIELDS - OF_TIME : FIELDS,
+                                       &record, err);
 }
 
 static int check_range(const char *name, int64_t value, int64_t least, bmf_error *err)
@@ -101,6 +127,17 @@ static int check_range(const char *name, int64_t value, int64_t least, bmf_error
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_INPUT, "attribute '%s' is %" PRId64 ", %" PRId64 " .. %d are allowed", name, value,
                     least, INT32_MAX);
+}
+
+/* The attributes of models with effects of time. */
+static int check_time(const bmf_model_meta *meta, bmf_error *err)
+{
+    if (meta->time_effects == BMF_TIME_NONE)
+        return BMF_OK;
+    if (meta->time_last < meta->time_first)
+        return bmf_fail(err, BMF_ERR_INPUT, "attribute 'time_last' is %" PRId64 ", before 'time_first' %" PRId64,
+                        meta->time_last, meta->time_first);
+    return bmf_time_mode_has_items(meta->time_effects) ? check_range("time_bins", meta->time_bins, 1, err) : BMF_OK;
 }
 
 int bmf_model_meta_check(const bmf_model_meta *meta, bmf_error *err)
@@ -120,7 +157,19 @@ int bmf_model_meta_check(const bmf_model_meta *meta, bmf_error *err)
     if (!isfinite(meta->global_mean) || !isfinite(meta->content_weight))
         return bmf_fail(err, BMF_ERR_INPUT, "attribute '%s' is not finite",
                         isfinite(meta->global_mean) ? "content_weight" : "global_mean");
-    return BMF_OK;
+    return check_time(meta, err);
+}
+
+/* "" of older files is none. */
+static int read_time_mode(const char *text, bmf_time_mode *mode, bmf_error *err)
+{
+    *mode = BMF_TIME_NONE;
+    while (*text && *mode < BMF_TIME_MODES && strcmp(text, bmf_time_mode_name(*mode)) != 0)
+        ++*mode;
+    if (*mode < BMF_TIME_MODES)
+        return BMF_OK;
+    return bmf_fail(err, BMF_ERR_INPUT, "attribute 'time_effects' is '%s'; none, items, users and both are known",
+                    text);
 }
 
 static void take_unless_given(double *own, double of_all)
@@ -149,6 +198,9 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
                         record.content);
     *meta = record.meta;
     meta->content = (bmf_content_mode)mode;
+    status = read_time_mode(record.time_effects, &meta->time_effects, err);
+    if (status != BMF_OK)
+        return status;
     take_unless_given(&meta->bias_learning_rate, meta->learning_rate);
     take_unless_given(&meta->user_regularization, meta->regularization);
     take_unless_given(&meta->item_regularization, meta->regularization);

@@ -60,10 +60,13 @@ static int open_state(bmf_model_file *file, hid_t *group, bmf_error *err)
 
 static int open_arrays(bmf_model_file *file, bmf_error *err)
 {
-    hid_t group[BMF_ROLE_GROUPS] = {file->id, -1, -1};
+    hid_t group[BMF_ROLE_GROUPS] = {file->id, -1, -1, -1};
     int status = open_state(file, group, err);
+    if (status == BMF_OK && file->meta.time_effects != BMF_TIME_NONE)
+        status = bmf_h5_group_open(file->id, "time", &group[BMF_GROUP_TIME], err);
     for (int role = 0; role < BMF_ROLES && status == BMF_OK; role++)
         status = open_array(file, group, (bmf_role)role, err);
+    bmf_h5_close(&group[BMF_GROUP_TIME]);
     bmf_h5_close(&group[BMF_GROUP_BEST]);
     bmf_h5_close(&group[BMF_GROUP_STATE]);
     return status;
@@ -317,6 +320,16 @@ static int64_t find_not_finite_double(const double *value, int64_t count)
     return -1;
 }
 
+/* Ranges of time follow each other. */
+static int check_ranges(int64_t first, const double *begin, int64_t count, bmf_error *err)
+{
+    for (int64_t b = 1; b < count; b++)
+        if (begin[b] < begin[b - 1])
+            return bmf_fail(err, BMF_ERR_INPUT, "/%s: range %" PRId64 " begins before the one in front of it",
+                            bmf_role_name(BMF_ROLE_TIME_BEGIN), first + b);
+    return BMF_OK;
+}
+
 int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first, int64_t rows, void *out,
                              bmf_error *err)
 {
@@ -332,6 +345,8 @@ int bmf_model_file_read_rows(bmf_model_file *file, bmf_role role, int64_t first,
         if (at >= 0)
             status = bmf_fail(err, BMF_ERR_INPUT, "/%s: the value in row %" PRId64 ", column %" PRId64 " is not finite",
                               bmf_role_name(role), first + at / array->columns, at % array->columns);
+        else if (role == BMF_ROLE_TIME_BEGIN)
+            status = check_ranges(first, out, rows, err);
     }
     return finish(file, status, err);
 }

@@ -75,7 +75,7 @@ static int create_array(bmf_model_writer *writer, bmf_role role, bmf_error *err)
     return writer->seen[role] ? BMF_OK : BMF_ERR_MEMORY;
 }
 
-/* The groups of a checkpoint, and the attributes of its state. */
+/* The groups of a checkpoint, with the attributes of its state, and that of effects of time. */
 static int create_groups(bmf_model_writer *writer, bmf_error *err)
 {
     int status = BMF_OK;
@@ -86,6 +86,8 @@ static int create_groups(bmf_model_writer *writer, bmf_error *err)
         status = bmf_train_state_write(writer->group[BMF_GROUP_STATE], writer->state, err);
     if (writer->state && writer->state->best && status == BMF_OK)
         status = bmf_h5_group_create(writer->group[BMF_GROUP_STATE], "best", &writer->group[BMF_GROUP_BEST], err);
+    if (writer->meta.time_effects != BMF_TIME_NONE && status == BMF_OK)
+        status = bmf_h5_group_create(writer->file, "time", &writer->group[BMF_GROUP_TIME], err);
     return status;
 }
 
@@ -142,9 +144,10 @@ int bmf_model_writer_create(const char *path, const bmf_model_meta *meta, const 
         status = bmf_atomic_file_create(&writer->place, path, err);
     writer->place.keep_older = state != NULL;
     if (status == BMF_OK)
-        status = bmf_h5_file_create(&writer->place, BMF_H5_MODEL,
-                                    writer->bytes = estimate(meta, users, items, content, weights, state),
-                                    &writer->file, err);
+        status = bmf_h5_file_create(
+            &writer->place, BMF_H5_MODEL,
+            meta->time_effects == BMF_TIME_NONE ? BMF_H5_MODEL_VERSION : BMF_H5_MODEL_TIME_VERSION,
+            writer->bytes = estimate(meta, users, items, content, weights, state), &writer->file, err);
     if (status == BMF_OK)
         status = create_parts(writer, users, items, content, weights, err);
     writer->state = NULL;

@@ -1,14 +1,14 @@
 #include "store/roles.h"
 
 /* What the rows of an array are. */
-typedef enum rows_of { OF_USERS, OF_ITEMS, OF_FEATURES, OF_WEIGHTS } rows_of;
+typedef enum rows_of { OF_USERS, OF_ITEMS, OF_FEATURES, OF_WEIGHTS, OF_BINS } rows_of;
 
 static const struct {
     const char *name; /* in the file */
     int leaf;         /* where the name within the group begins */
     bmf_role_group group;
     rows_of rows;
-    bool matrix; /* k columns */
+    bool matrix; /* k columns, or one for each range of time */
     bmf_h5_type type;
 } roles[BMF_ROLES] = {
     [BMF_ROLE_P] = {"P", 0, BMF_GROUP_ROOT, OF_USERS, true, BMF_H5_FLOAT32},
@@ -29,6 +29,12 @@ static const struct {
     [BMF_ROLE_BEST_W] = {"state/best/W", 11, BMF_GROUP_BEST, OF_WEIGHTS, false, BMF_H5_FLOAT32},
     [BMF_ROLE_BEST_W_SCALE] = {"state/best/W_scale", 11, BMF_GROUP_BEST, OF_USERS, false, BMF_H5_FLOAT64},
     [BMF_ROLE_BEST_W_NORM2] = {"state/best/W_norm2", 11, BMF_GROUP_BEST, OF_USERS, false, BMF_H5_FLOAT64},
+    [BMF_ROLE_TIME_BEGIN] = {"time/begin", 5, BMF_GROUP_TIME, OF_BINS, false, BMF_H5_FLOAT64},
+    [BMF_ROLE_TIME_ITEM] = {"time/item_effect", 5, BMF_GROUP_TIME, OF_ITEMS, true, BMF_H5_FLOAT32},
+    [BMF_ROLE_TIME_SLOPE] = {"time/user_slope", 5, BMF_GROUP_TIME, OF_USERS, false, BMF_H5_FLOAT32},
+    [BMF_ROLE_TIME_FIRST] = {"time/user_first", 5, BMF_GROUP_TIME, OF_USERS, false, BMF_H5_FLOAT64},
+    [BMF_ROLE_TIME_MEAN] = {"time/user_mean", 5, BMF_GROUP_TIME, OF_USERS, false, BMF_H5_FLOAT64},
+    [BMF_ROLE_TIME_LAST] = {"time/user_last", 5, BMF_GROUP_TIME, OF_USERS, false, BMF_H5_FLOAT64},
 };
 
 const char *bmf_role_name(bmf_role role)
@@ -78,6 +84,14 @@ static bool is_there(const bmf_model_meta *meta, const bmf_train_state *state, b
     case BMF_ROLE_BEST_W_SCALE:
     case BMF_ROLE_BEST_W_NORM2:
         return state && state->best && bmf_model_meta_has_weights(meta);
+    case BMF_ROLE_TIME_BEGIN:
+    case BMF_ROLE_TIME_ITEM:
+        return bmf_time_mode_has_items(meta->time_effects);
+    case BMF_ROLE_TIME_SLOPE:
+    case BMF_ROLE_TIME_FIRST:
+    case BMF_ROLE_TIME_MEAN:
+    case BMF_ROLE_TIME_LAST:
+        return bmf_time_mode_has_users(meta->time_effects);
     default:
         return roles[role].group != BMF_GROUP_BEST || (state && state->best);
     }
@@ -88,10 +102,10 @@ bmf_extent bmf_role_extent(const bmf_model_meta *meta, const bmf_train_state *st
     if (!is_there(meta, state, role))
         return (bmf_extent){0, 0};
     const int64_t rows[] = {
-        [OF_USERS] = meta->users,
-        [OF_ITEMS] = meta->items,
-        [OF_FEATURES] = meta->features,
-        [OF_WEIGHTS] = state ? state->weights : 0,
+        [OF_USERS] = meta->users,       [OF_ITEMS] = meta->items,
+        [OF_FEATURES] = meta->features, [OF_WEIGHTS] = state ? state->weights : 0,
+        [OF_BINS] = meta->time_bins,
     };
-    return (bmf_extent){rows[roles[role].rows], roles[role].matrix ? meta->factors : 1};
+    const int64_t columns = role == BMF_ROLE_TIME_ITEM ? meta->time_bins : meta->factors;
+    return (bmf_extent){rows[roles[role].rows], roles[role].matrix ? columns : 1};
 }

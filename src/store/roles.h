@@ -5,8 +5,14 @@
 #include "store/h5_array.h"
 #include "store/model_file.h"
 
-/* The groups: the root, /state, /state/best. */
-typedef enum bmf_role_group { BMF_GROUP_ROOT, BMF_GROUP_STATE, BMF_GROUP_BEST, BMF_ROLE_GROUPS } bmf_role_group;
+/* The groups: the root, /state, /state/best, /time. */
+typedef enum bmf_role_group {
+    BMF_GROUP_ROOT,
+    BMF_GROUP_STATE,
+    BMF_GROUP_BEST,
+    BMF_GROUP_TIME,
+    BMF_ROLE_GROUPS
+} bmf_role_group;
 
 bmf_role_group bmf_role_group_of(bmf_role role);
 

@@ -79,7 +79,7 @@ static void write_array(const char *path, const int32_t *value, bool compress)
     bmf_h5_array array;
     hid_t file = -1;
     assert_ok(bmf_atomic_file_create(&place, path, &err), err);
-    assert_ok(bmf_h5_file_create(&place, BMF_H5_DATASET, 1 << 20, &file, &err), err);
+    assert_ok(bmf_h5_file_create(&place, BMF_H5_DATASET, BMF_H5_DATASET_VERSION, 1 << 20, &file, &err), err);
     bmf_h5_shape shape = {ROWS, -1};
     assert_ok(bmf_h5_array_create(file, "x", BMF_H5_INT32, 0, shape, compress, &array, &err), err);
     assert_ok(bmf_h5_array_write(&array, 0, ROWS, value, &err), err);

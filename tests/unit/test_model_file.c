@@ -91,6 +91,24 @@ static void extents_follow_the_meta(void **state)
     assert_string_equal(bmf_content_mode_name(BMF_CONTENT_EMBED), "embed");
 }
 
+static void extents_of_effects_of_time(void **state)
+{
+    (void)state;
+    bmf_model_meta meta = {.users = 7, .items = 11, .factors = 5, .time_effects = BMF_TIME_BOTH, .time_bins = 4};
+    static const int64_t both[][2] = {{4, 1}, {11, 4}, {7, 1}, {7, 1}, {7, 1}, {7, 1}};
+    for (int i = 0; i < 6; i++) {
+        const bmf_role role = (bmf_role)(BMF_ROLE_TIME_BEGIN + i);
+        for (meta.time_effects = BMF_TIME_NONE; meta.time_effects < BMF_TIME_MODES; meta.time_effects++) {
+            const bool there =
+                i < 2 ? bmf_time_mode_has_items(meta.time_effects) : bmf_time_mode_has_users(meta.time_effects);
+            const bmf_extent extent = bmf_role_extent(&meta, NULL, role);
+            assert_int_equal(extent.rows, there ? both[i][0] : 0);
+            assert_int_equal(extent.columns, there ? both[i][1] : 0);
+        }
+    }
+    assert_int_equal(BMF_ROLE_TIME_BEGIN + 6, BMF_ROLES);
+}
+
 static void rows_are_read_in_ranges(void **state)
 {
     (void)state;
@@ -403,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_mode_comes_back, clear_error),
         cmocka_unit_test_setup(extents_follow_the_meta, clear_error),
+        cmocka_unit_test_setup(extents_of_effects_of_time, clear_error),
         cmocka_unit_test_setup(rows_are_read_in_ranges, clear_error),
         cmocka_unit_test_setup(weights_are_read_in_ranges, clear_error),
         cmocka_unit_test_setup(counts_may_be_missing_but_not_wrong, clear_error),
