@@ -4,6 +4,7 @@
 #include "cli/export_arrays.h"
 #include "cli/paths.h"
 #include "model/model.h"
+#include "model/time_effects.h"
 
 typedef struct settings {
     bmf_common common;
@@ -41,6 +42,7 @@ typedef struct job {
     const settings *settings;
     bmf_model_file *file;
     bmf_model model;
+    bmf_time_effects time;
     bmf_ids users, items, features; /* features: their names */
     bmf_content content;
     bmf_csr W;
@@ -50,6 +52,7 @@ typedef struct job {
 static void job_clear(job *j)
 {
     bmf_model_clear(&j->model);
+    bmf_time_effects_clear(&j->time);
     bmf_ids_clear(&j->users);
     bmf_ids_clear(&j->items);
     bmf_ids_clear(&j->features);
@@ -80,6 +83,8 @@ static int read_model(job *j, bmf_error *err)
     int status = bmf_model_file_open(j->settings->model, &j->file, err);
     if (status == BMF_OK)
         status = bmf_model_load(j->file, 0, bmf_model_file_meta(j->file)->users, &j->model, err);
+    if (status == BMF_OK)
+        status = bmf_time_effects_read(j->file, 0, bmf_model_file_meta(j->file)->users, &j->time, err);
     if (status == BMF_OK)
         status = bmf_model_file_read_users(j->file, &j->users, err);
     if (status == BMF_OK)
@@ -140,6 +145,29 @@ static int write_content(job *j, bmf_error *err)
     return status;
 }
 
+/* What time adds to the rest. */
+static int write_time(job *j, bmf_error *err)
+{
+    const bmf_time_effects *e = &j->time;
+    const bmf_export_axis users = {"user", &j->users}, items = {"item", &j->items}, none = {NULL, NULL};
+    int status = BMF_OK;
+    if (e->item_effect)
+        status = bmf_export_doubles(&j->out, "time_begin", none, e->begin, e->bins, err);
+    if (e->item_effect && status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "time_item_effect", items, "t", e->item_effect, e->bins, e->bins, err);
+    if (!e->user_slope)
+        return status;
+    if (status == BMF_OK)
+        status = bmf_export_matrix(&j->out, "time_user_slope", users, "slope", e->user_slope, 0, 1, err);
+    if (status == BMF_OK)
+        status = bmf_export_doubles(&j->out, "time_user_first", users, e->user_first, e->users, err);
+    if (status == BMF_OK)
+        status = bmf_export_doubles(&j->out, "time_user_mean", users, e->user_mean, e->users, err);
+    if (status == BMF_OK)
+        status = bmf_export_doubles(&j->out, "time_user_last", users, e->user_last, e->users, err);
+    return status;
+}
+
 static int write_directory(job *j, bmf_error *err)
 {
     j->out.form = j->settings->form;
@@ -148,6 +176,8 @@ static int write_directory(job *j, bmf_error *err)
         status = write_factors(j, err);
     if (status == BMF_OK && j->features.count > 0)
         status = write_content(j, err);
+    if (status == BMF_OK)
+        status = write_time(j, err);
     if (status == BMF_OK)
         status = bmf_atomic_directory_commit(&j->out.directory, err);
     if (status == BMF_OK)

@@ -174,6 +174,11 @@ static void print_meta(bmf_output *output, const bmf_model_meta *meta)
     print_line(output, "regularization", "P %g, Q %g, user biases %g, item biases %g, content %g, scaling %g",
                meta->user_regularization, meta->item_regularization, meta->user_bias_regularization,
                meta->item_bias_regularization, meta->content_regularization, meta->regularization_scaling);
+    if (meta->time_effects != BMF_TIME_NONE)
+        print_line(output, "effects of time",
+                   "%s, times %" PRId64 " to %" PRId64 ", %" PRId64 " ranges, damping of items %g, of users %g",
+                   bmf_time_mode_name(meta->time_effects), meta->time_first, meta->time_last, meta->time_bins,
+                   meta->time_item_damping, meta->time_user_damping);
     print_line(output, "ranks", "%" PRId64 " x %" PRId64 " threads, %s merge %" PRId64 " times an epoch, seed %" PRId64,
                meta->ranks, meta->threads, meta->merge, meta->merges_per_epoch, meta->seed);
 }

@@ -54,6 +54,11 @@ static const char *precision_word(int index)
     return index < BMF_PRECISIONS ? bmf_merge_precision_name((bmf_merge_precision)index) : NULL;
 }
 
+static const char *time_word(int index)
+{
+    return index < BMF_TIME_MODES ? bmf_time_mode_name((bmf_time_mode)index) : NULL;
+}
+
 static const char *io_word(int index)
 {
     return index < BMF_IOS ? bmf_model_io_name((bmf_model_io)index) : NULL;
@@ -105,6 +110,15 @@ static const bmf_option options[] = {
     BMF_INT("content-svd", "D", settings, train.content_svd, 0, BMF_CONTENT_SVD_MOST,
             "reduce the content to D features by truncated SVD; 0: use it as it is"),
     BMF_FLOAT("content-weight", "C", settings, train.content_weight, 0, 1000, "content rows are multiplied by C"),
+    BMF_CHOICE("time-effects", settings, train.time_effects, time_word,
+               "biases that drift with time, fitted before the first epoch: an effect of each item in each range of "
+               "time, a slope of each user, both; the ratings must have times"),
+    BMF_INT("time-bins", "B", settings, train.time_bins, 1, 10000,
+            "ranges of time with about as many ratings each, for the effects of items"),
+    BMF_FLOAT("time-item-damping", "A", settings, train.time_item_damping, 0, 1e9,
+              "ratings of an item in one range that count for half", .above_low = true),
+    BMF_FLOAT("time-user-damping", "A", settings, train.time_user_damping, 0, 1e9,
+              "sum of a user's squared deviations in time, |days|^0.8, that counts for half", .above_low = true),
     BMF_FLOAT("init-std", "SD", settings, train.init_std, 0, 10,
               "standard deviation of the first factors and content weights"),
     BMF_FLOAT("clip", "D", settings, train.clip, 0, 1e6, "bound on every single change of a parameter",

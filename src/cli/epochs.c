@@ -102,6 +102,14 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "regularization_scaling", meta->regularization_scaling);
     bmf_json_number(&json, "content_regularization", meta->content_regularization);
     bmf_json_number(&json, "content_weight", meta->content_weight);
+    bmf_json_text(&json, "time_effects", bmf_time_mode_name(meta->time_effects));
+    if (meta->time_effects != BMF_TIME_NONE) {
+        bmf_json_int(&json, "time_bins", meta->time_bins);
+        bmf_json_int(&json, "time_first", meta->time_first);
+        bmf_json_int(&json, "time_last", meta->time_last);
+        bmf_json_number(&json, "time_item_damping", meta->time_item_damping);
+        bmf_json_number(&json, "time_user_damping", meta->time_user_damping);
+    }
     bmf_json_number(&json, "init_std", meta->init_std);
     bmf_json_number(&json, "clip", meta->clip);
     bmf_json_text(&json, "merge", meta->merge);

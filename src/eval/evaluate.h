@@ -53,7 +53,8 @@ typedef struct bmf_evaluation {
 } bmf_evaluation;
 
 /* Evaluates the model file on the data-set file. Users and items are matched by their raw ids; what the model does not
- * know falls back content → bias → mean. Collective; the result is the same, bit for bit, for any number of ranks and
+ * know falls back content → bias → mean. Effects of time are those at the time of each rating; the candidates of
+ * BMF_CANDIDATES_ALL, which have none, are ranked without. Collective; the result is the same, bit for bit, for any number of ranks and
  * threads. comm may be NULL: then this process evaluates alone, and MPI is not touched. */
 int bmf_evaluate(bmf_comm *comm, const char *model_path, const char *dataset_path, const bmf_evaluate_options *options,
                  bmf_evaluation *out, bmf_error *err);

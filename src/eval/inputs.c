@@ -29,14 +29,14 @@ static bool split_needed(const bmf_evaluate_options *options, bmf_split split)
            (options->candidates == BMF_CANDIDATES_ALL && split < options->split);
 }
 
-static int read_ratings(bmf_dataset_file *file, const bmf_evaluate_options *options, bmf_eval_inputs *out,
+static int read_ratings(bmf_dataset_file *file, const bmf_evaluate_options *options, bool timed, bmf_eval_inputs *out,
                         bmf_error *err)
 {
     int status = BMF_OK;
     for (bmf_split split = BMF_TRAIN; split < BMF_SPLITS && status == BMF_OK; split++)
         if (split_needed(options, split))
-            status = bmf_dataset_file_read_ratings(file, split, out->user.first, out->user.last, 0,
-                                                   &out->ratings[split], err);
+            status = bmf_dataset_file_read_ratings(file, split, out->user.first, out->user.last,
+                                                   timed && split == options->split, &out->ratings[split], err);
     return status;
 }
 
@@ -98,6 +98,8 @@ static int read_model(bmf_model_file *file, bmf_eval_range users, bmf_eval_input
 {
     bmf_content content = {0};
     int status = bmf_model_load(file, users.first, users.last, &out->model, err);
+    if (status == BMF_OK)
+        status = bmf_time_effects_read(file, users.first, users.last, &out->time, err);
     if (status != BMF_OK || out->model.content == BMF_CONTENT_NONE)
         return status;
     status = bmf_model_file_read_content(file, &content, err);
@@ -117,6 +119,14 @@ static int warn_of_other_dataset(bmf_dataset_file *dataset, const bmf_model_meta
                         "model's training ratings",
                         bmf_dataset_file_path(dataset), meta->dataset);
     return status;
+}
+
+/* Predictions are then those at no time. */
+static void warn_without_times(const bmf_eval_inputs *inputs, const bmf_evaluate_options *options, const char *path)
+{
+    const bmf_ratings *ratings = &inputs->ratings[options->split];
+    if (bmf_csr_count(&ratings->matrix) > 0 && !ratings->timestamp)
+        bmf_log_warning("%s has no times of its ratings: the model's effects of time are left out", path);
 }
 
 int bmf_eval_inputs_read(const char *model_path, const char *dataset_path, const bmf_evaluate_options *options,
@@ -142,8 +152,11 @@ int bmf_eval_inputs_read(const char *model_path, const char *dataset_path, const
     status = map_items(dataset, model, out, err);
     if (status == BMF_OK)
         status = map_users(dataset, model, out, &covering, err);
+    const bool timed = bmf_model_file_meta(model)->time_effects != BMF_TIME_NONE;
     if (status == BMF_OK)
-        status = read_ratings(dataset, options, out, err);
+        status = read_ratings(dataset, options, timed, out, err);
+    if (status == BMF_OK && timed && rank == 0)
+        warn_without_times(out, options, dataset_path);
     if (status == BMF_OK)
         status = read_model(model, covering, out, err);
 done:
@@ -162,6 +175,7 @@ void bmf_eval_inputs_clear(bmf_eval_inputs *inputs)
     bmf_free(inputs->item_in_model);
     bmf_model_clear(&inputs->model);
     bmf_csr_clear(&inputs->content);
+    bmf_time_effects_clear(&inputs->time);
     *inputs = (bmf_eval_inputs){0};
 }
 
@@ -179,4 +193,13 @@ double bmf_eval_predict_without_content(const bmf_eval_inputs *inputs, int64_t u
         own.item_bias = own.own_bias;
     }
     return bmf_model_predict(&own, NULL, inputs->user_in_model[user], inputs->item_in_model[item]);
+}
+
+double bmf_eval_time_effect(const bmf_eval_inputs *inputs, bmf_split split, int64_t user, int64_t e)
+{
+    const bmf_ratings *ratings = &inputs->ratings[split];
+    if (!ratings->timestamp)
+        return 0;
+    return bmf_time_effect(&inputs->time, inputs->user_in_model[user],
+                           inputs->item_in_model[ratings->matrix.indices[e]], ratings->timestamp[e]);
 }

@@ -4,6 +4,7 @@
 
 #include "eval/evaluate.h"
 #include "model/model.h"
+#include "model/time_effects.h"
 #include "store/dataset_file.h"
 
 /* Users are dealt and summed in blocks of this many, cut from user 0 on. A block is never divided, and its sums are
@@ -22,11 +23,13 @@ bmf_eval_range bmf_eval_block_users(int64_t users, bmf_eval_range blocks);
 typedef struct bmf_eval_inputs {
     bmf_dataset_shape shape;         /* of the whole data set */
     bmf_eval_range blocks, user;     /* dealt to this process */
-    bmf_ratings ratings[BMF_SPLITS]; /* (user.last − user.first) × items; {0} for splits that are not needed */
+    bmf_ratings ratings[BMF_SPLITS]; /* (user.last − user.first) × items; {0} for splits that are not needed. Times only
+                                      * of the split that is evaluated, and if the model has effects of time */
     int64_t *user_in_model;          /* (user.last − user.first): local user of `model`, or −1 */
     int32_t *item_in_model;          /* (items): item of the model, or −1 */
     bmf_model model;                 /* the users from the first to the last it has of ours, all its items */
     bmf_csr content;                 /* concat: (items of the model × F), weighted; else {0} */
+    bmf_time_effects time;           /* of the same users, all items */
 } bmf_eval_inputs;
 
 /* Reads what the users of `rank` need under these options, the ratings by options->threads. On failure *out is {0}.
@@ -42,10 +45,14 @@ static inline int64_t bmf_eval_count(const bmf_eval_inputs *inputs, bmf_split sp
     return indptr[user + 1] - indptr[user];
 }
 
-/* r̂ of local user and data-set item; what the model does not know falls back content → bias → mean. */
+/* r̂ of local user and data-set item at no time; what the model does not know falls back content → bias → mean. */
 double bmf_eval_predict(const bmf_eval_inputs *inputs, int64_t user, int64_t item);
 
 /* The same by biases and factors alone: without W_u·x_i, or with the items' own parts where features have some. */
 double bmf_eval_predict_without_content(const bmf_eval_inputs *inputs, int64_t user, int64_t item);
+
+/* What time adds to the prediction of entry e of a local user's ratings in the split that is evaluated: 0 where the model has
+ * no effects of time, or the data set no times. */
+double bmf_eval_time_effect(const bmf_eval_inputs *inputs, bmf_split split, int64_t user, int64_t e);
 
 #endif

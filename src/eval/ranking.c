@@ -75,13 +75,14 @@ static void add_errors(const bmf_eval_task *task, int64_t user, bmf_eval_sums *s
     const bmf_csr *rated = &task->inputs->ratings[task->options->split].matrix;
     for (int64_t e = rated->indptr[user]; e < rated->indptr[user + 1]; e++) {
         int32_t item = rated->indices[e];
-        double rating = rated->data[e], error = rating - bmf_eval_predict(task->inputs, user, item);
+        double rating = rated->data[e], drift = bmf_eval_time_effect(task->inputs, task->options->split, user, e);
+        double error = rating - (bmf_eval_predict(task->inputs, user, item) + drift);
         bmf_metric_sums_add_error(&sums->subject[BMF_EVAL_MODEL], error);
         bmf_segment segment = segment_of(task, user, item);
         sums->segment_count[segment]++;
         sums->segment_squared[segment] += error * error;
         if (task->inputs->model.content != BMF_CONTENT_NONE) {
-            error = rating - bmf_eval_predict_without_content(task->inputs, user, item);
+            error = rating - (bmf_eval_predict_without_content(task->inputs, user, item) + drift);
             sums->without_content += error * error;
         }
         for (int b = 0; task->baselines && b < BMF_BASELINES; b++)
@@ -117,12 +118,14 @@ static int64_t relevant_count(const bmf_eval_task *task, int64_t user)
     return count;
 }
 
-/* What a subject ranks one candidate by. */
-static double key_of(const bmf_eval_task *task, int subject, int64_t user, int32_t item)
+/* What a subject ranks entry e of the user's ratings in the split by. */
+static double key_of(const bmf_eval_task *task, int subject, int64_t user, int64_t e)
 {
+    const int32_t item = task->inputs->ratings[task->options->split].matrix.indices[e];
     bmf_baseline baseline = (bmf_baseline)(subject - 1);
     if (subject == BMF_EVAL_MODEL)
-        return bmf_eval_predict(task->inputs, user, item);
+        return bmf_eval_predict(task->inputs, user, item) +
+               bmf_eval_time_effect(task->inputs, task->options->split, user, e);
     if (baseline < BMF_BASELINES_FIXED)
         return -(double)task->baselines->place[baseline][item];
     return bmf_baseline_draw(task->baselines, user, item);
@@ -132,7 +135,7 @@ static void rank_rated(const bmf_eval_task *task, int subject, int64_t user, bmf
 {
     const bmf_csr *rated = &task->inputs->ratings[task->options->split].matrix;
     for (int64_t e = rated->indptr[user]; e < rated->indptr[user + 1]; e++)
-        bmf_topn_offer(top, key_of(task, subject, user, rated->indices[e]), rated->indices[e]);
+        bmf_topn_offer(top, key_of(task, subject, user, e), rated->indices[e]);
 }
 
 /* An order that all users share needs only its first places. */

@@ -67,6 +67,7 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
         .state = &state,
         .best = state.best ? &t->best : NULL,
         .io = t->options.io,
+        .time = &t->time,
     };
     int status = bmf_save_model(t->comm, &save, err);
     t->saved = bmf_clock_seconds();
@@ -225,6 +226,13 @@ static int check_options(const bmf_trainer *t, const bmf_model_file *file, const
     differ_in_number(&all, "clip", meta->clip, o->clip);
     differ_in_word(&all, "merge", meta->merge, bmf_merge_rule_name(o->merge));
     differ_in_count(&all, "seed", meta->seed, (int64_t)o->seed);
+    differ_in_word(&all, "time-effects", bmf_time_mode_name(meta->time_effects), bmf_time_mode_name(o->time_effects));
+    if (meta->time_effects == o->time_effects && t->time.item_effect) {
+        differ_in_count(&all, "time-bins", meta->time_bins, o->time_bins);
+        differ_in_number(&all, "time-item-damping", meta->time_item_damping, o->time_item_damping);
+    }
+    if (meta->time_effects == o->time_effects && t->time.user_slope)
+        differ_in_number(&all, "time-user-damping", meta->time_user_damping, o->time_user_damping);
     if (all.length == 0)
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_USAGE,

@@ -34,7 +34,7 @@ bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
     bmf_memory_plan plan = {{
         [BMF_MEMORY_RATINGS] = RATING_BYTES * (s->train + s->users + 1),
         [BMF_MEMORY_VALIDATION] = RATING_BYTES * (s->val + s->users + 1),
-        [BMF_MEMORY_PARAMETERS] = parameters,
+        [BMF_MEMORY_PARAMETERS] = parameters + s->time_bytes,
         [BMF_MEMORY_BEST] = parameters,
         [BMF_MEMORY_CONTENT] = s->content_bytes,
         [BMF_MEMORY_MERGE] = start + (s->copies - 1) * item_side + /* the first copy is the model's own */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "train/rates.h"
+#include "train/time_effects.h"
 
 static const char *const merge_rule_names[BMF_MERGE_RULES] = {"saturating", "average", "weighted", "sum"};
 
@@ -61,6 +62,10 @@ bmf_train_options bmf_train_defaults(void)
         .merge_precision = BMF_PRECISION_INT8,
         .seed = 1,
         .io = BMF_IO_RANK0,
+        .time_effects = BMF_TIME_NONE,
+        .time_bins = 10,
+        .time_item_damping = 40,
+        .time_user_damping = 5000,
     };
 }
 
@@ -104,6 +109,7 @@ static const count_bound count_bounds[] = {
     {"content-svd", AT(content_svd), 0, BMF_CONTENT_SVD_MOST},
     {"merges-per-epoch", AT(merges_per_epoch), BMF_MERGES_AUTO, 100000},
     {"ranks-per-host", AT(merge_group), 0, 1000000},
+    {"time-bins", AT(time_bins), 1, BMF_TIME_BINS_MOST},
 };
 
 static const real_bound real_bounds[] = {
@@ -122,6 +128,8 @@ static const real_bound real_bounds[] = {
     {"init-std", AT(init_std), 0, 10, false},
     {"clip", AT(clip), 0, 1e6, true},
     {"max-seconds", AT(max_seconds), 0, 1e9, false},
+    {"time-item-damping", AT(time_item_damping), 0, 1e9, true},
+    {"time-user-damping", AT(time_user_damping), 0, 1e9, true},
 };
 
 /* No step may take a parameter past zero. */

@@ -24,6 +24,20 @@ static void shuffle_user(int32_t *item, float *value, int64_t count, uint64_t ke
     }
 }
 
+void bmf_rating_shuffle_times(const bmf_csr *ratings, int64_t first_user, uint64_t seed, int64_t *timestamp)
+{
+    const uint64_t all = bmf_rng_key(seed, BMF_STREAM_RATING_SHUFFLE);
+    for (int64_t u = 0; u < ratings->rows; u++) {
+        const uint64_t key = bmf_rng_subkey(all, (uint64_t)(first_user + u));
+        int64_t *time = timestamp + ratings->indptr[u];
+        for (int64_t n = ratings->indptr[u + 1] - ratings->indptr[u]; n > 1; n--) { /* as shuffle_user */
+            const int64_t j = (int64_t)bmf_rng_below(key, (uint64_t)n, (uint64_t)n), other = time[j];
+            time[j] = time[n - 1];
+            time[n - 1] = other;
+        }
+    }
+}
+
 static bmf_rating_statistics statistics_of(const float *value, int64_t count)
 {
     bmf_rating_statistics out = {.count = count, .low = HUGE_VAL, .high = -HUGE_VAL};

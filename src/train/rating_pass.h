@@ -18,4 +18,8 @@ typedef struct bmf_rating_statistics {
 int bmf_rating_pass(bmf_csr *ratings, int64_t first_user, uint64_t seed, int threads, int32_t *steps,
                     bmf_rating_statistics *out, bmf_error *err);
 
+/* Puts the times of these ratings, given in the order that they came in, in the order that bmf_rating_pass gives the ratings.
+ * ratings: before or after that. Local. */
+void bmf_rating_shuffle_times(const bmf_csr *ratings, int64_t first_user, uint64_t seed, int64_t *timestamp);
+
 #endif

@@ -5,8 +5,11 @@
 
 #include "base/memory.h"
 #include "train/save_parts.h"
+#include "train/time_effects.h"
 
 _Static_assert(BMF_PIECE_FLOATS >= BMF_MOST_WEIGHTS, "a piece has room for any user");
+
+_Static_assert(BMF_PIECE_FLOATS >= BMF_TIME_BINS_MOST, "a piece has room for any row of effects of time");
 
 static void add_user_part(bmf_save_parts *list, bmf_role role, bool of_weights, const void *data, int64_t width,
                           int64_t stride)
@@ -45,6 +48,21 @@ static void add_weights(bmf_save_parts *list, const bmf_model *model, bmf_role W
     add_user_part(list, norm2, false, model->W_norm2, wide, wide);
 }
 
+static void add_time(bmf_save_parts *list, const bmf_time_effects *time)
+{
+    const int64_t word = (int64_t)sizeof(float), wide = (int64_t)sizeof(double), row = time->bins * word;
+    if (time->item_effect) {
+        add_shared_part(list, BMF_ROLE_TIME_BEGIN, time->bins, time->begin, wide, wide);
+        add_shared_part(list, BMF_ROLE_TIME_ITEM, time->items, time->item_effect, row, row);
+    }
+    if (time->user_slope) {
+        add_user_part(list, BMF_ROLE_TIME_SLOPE, false, time->user_slope, word, word);
+        add_user_part(list, BMF_ROLE_TIME_FIRST, false, time->user_first, wide, wide);
+        add_user_part(list, BMF_ROLE_TIME_MEAN, false, time->user_mean, wide, wide);
+        add_user_part(list, BMF_ROLE_TIME_LAST, false, time->user_last, wide, wide);
+    }
+}
+
 bmf_save_parts bmf_save_list(const bmf_save *save)
 {
     bmf_save_parts list = {.user_parts = 0};
@@ -55,6 +73,7 @@ bmf_save_parts bmf_save_list(const bmf_save *save)
         add_model(&list, save->best, &bmf_model_roles_best);
         add_weights(&list, save->best, BMF_ROLE_BEST_W, BMF_ROLE_BEST_W_SCALE, BMF_ROLE_BEST_W_NORM2);
     }
+    add_time(&list, save->time);
     return list;
 }
 

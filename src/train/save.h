@@ -4,6 +4,7 @@
 
 #include "comm/comm.h"
 #include "model/model.h"
+#include "model/time_effects.h"
 #include "store/dataset_file.h"
 #include "train/content_svd.h"
 #include "train/train.h"
@@ -21,6 +22,7 @@ typedef struct bmf_save {
     const bmf_train_state *state; /* of a checkpoint; NULL for a model */
     const bmf_model *best;        /* of a checkpoint whose state says so, else NULL */
     bmf_model_io io;
+    const bmf_time_effects *time; /* those of the meta */
 } bmf_save;
 
 /* Rank 0 writes, and the other ranks stream their users' rows to it in pieces, so that no rank holds more than its own part; or

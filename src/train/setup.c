@@ -252,6 +252,8 @@ static int load(bmf_trainer *t, bmf_error *err)
     if (status == BMF_OK)
         status = bmf_shard_load(t->comm, t->file, blended && o->content_svd == 0, o->content_weight, o->seed, &t->shard,
                                 err);
+    if (status == BMF_OK)
+        status = bmf_time_effects_fit(t->comm, t->file, o, &t->shard, &t->time, err);
     if (status != BMF_OK || o->content_svd == 0)
         return status;
     status = bmf_shard_take_content(&t->shard, &t->reduced.content.matrix, o->content_weight, err);
@@ -317,6 +319,7 @@ void bmf_trainer_clear(bmf_trainer *t)
     bmf_model_clear(&t->best);
     bmf_content_pattern_clear(&t->pattern);
     bmf_shard_clear(&t->shard);
+    bmf_time_effects_clear(&t->time);
     bmf_reduced_content_clear(&t->reduced);
     bmf_dataset_file_close(&t->file);
 }
@@ -376,6 +379,7 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .rate_bytes = t->rates.user
                           ? bmf_rates_bytes(shard->users, shard->items, t->rates.feature ? shard->rows.features : 0)
                           : 0,
+        .time_bytes = bmf_time_effects_bytes(t->time.mode, shard->users, shard->items, t->time.bins),
     };
     *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};
     plan->memory = bmf_memory_plan_of(&sizes);
@@ -424,6 +428,12 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
         .ranks = bmf_comm_size(t->comm),
         .threads = o->threads,
         .dataset_fingerprint = t->fingerprint,
+        .time_effects = t->time.mode,
+        .time_bins = t->time.bins,
+        .time_first = t->time.first,
+        .time_last = t->time.last,
+        .time_item_damping = t->time.item_effect ? o->time_item_damping : 0,
+        .time_user_damping = t->time.user_slope ? o->time_user_damping : 0,
     };
     strncpy(meta->dataset, bmf_base_name(bmf_dataset_file_path(t->file)), sizeof meta->dataset - 1);
     strncpy(meta->schedule, bmf_schedule_name(o->schedule), sizeof meta->schedule - 1);

@@ -293,6 +293,7 @@ static int save_best(bmf_trainer *t, const bmf_model_meta *meta, bmf_error *err)
         .history = t->history,
         .epochs = t->state.epoch,
         .io = t->options.io,
+        .time = &t->time,
     };
     return t->files->model ? bmf_save_model(t->comm, &save, err) : BMF_OK;
 }

@@ -67,6 +67,9 @@ typedef struct bmf_train_options {
     double max_seconds;    /* stop and save once so long has passed since the call, on rank 0; 0: never */
     uint64_t seed;
     bmf_model_io io;
+    bmf_time_mode time_effects;                  /* which biases drift with time; train/time_effects.h has the rest */
+    int64_t time_bins;                           /* B ≥ 1 */
+    double time_item_damping, time_user_damping; /* A > 0 of d and s */
 } bmf_train_options;
 
 /* What is read and written; paths are borrowed. */

@@ -11,6 +11,7 @@
 #include "train/rates.h"
 #include "train/shard.h"
 #include "train/stopwatch.h"
+#include "train/time_effects.h"
 
 typedef struct bmf_trainer {
     bmf_comm *comm;
@@ -20,6 +21,7 @@ typedef struct bmf_trainer {
     uint64_t fingerprint; /* of the data set */
     bmf_run_lock lock;    /* of the checkpoint, on rank 0 */
     bmf_shard shard;
+    bmf_time_effects time;       /* taken out of the shard's ratings; {0} unless asked for */
     bmf_reduced_content reduced; /* {0} unless asked for */
     bmf_content_pattern pattern; /* of the weights of model and best */
     bmf_content_slots train_slots, val_slots;

@@ -207,6 +207,10 @@ static void test_memory_plan(void **state)
     assert_true(bmf_merge_bytes(&sizes.merge, 300, 2) > in_a_host + 2 * 2 * 150 * 4 * 14);
     plan = bmf_memory_plan_of(&sizes);
     assert_int_equal(plan.bytes[BMF_MEMORY_MERGE], 4 * 300 * 17 + bmf_merge_bytes(&sizes.merge, 300, 2));
+    sizes.time_bytes = 1000;
+    plan = bmf_memory_plan_of(&sizes);
+    assert_int_equal(plan.bytes[BMF_MEMORY_PARAMETERS], 4 * 1300 * 17 + 1000);
+    assert_int_equal(plan.bytes[BMF_MEMORY_BEST], 4 * 1300 * 17);
     const int64_t now = bmf_memory_now(); /* first: asking takes memory too */
     assert_true(now > 100000 && bmf_memory_peak() >= now);
 }

@@ -130,6 +130,28 @@ static void test_orders_each_users_ratings(void **state)
     bmf_csr_clear(&after);
 }
 
+/* Times that say which rating they are of still do so after both were put in order. */
+static void test_times_go_with_their_ratings(void **state)
+{
+    (void)state;
+    enum { FIRST = 1000 };
+    int32_t steps[ITEMS];
+    bmf_csr before = make_ratings(), after = make_ratings();
+    const int64_t count = bmf_csr_count(&before);
+    bmf_error err = BMF_ERROR_INIT;
+    int64_t *time = bmf_alloc(count, sizeof *time, "times", &err);
+    assert_non_null(time);
+    for (int64_t j = 0; j < count; j++)
+        time[j] = j;
+    (void)pass_over(&after, FIRST, 2, steps);
+    bmf_rating_shuffle_times(&before, FIRST, seed, time);
+    for (int64_t j = 0; j < count; j++)
+        assert_int_equal(key_of(&after, j), key_of(&before, time[j]));
+    bmf_free(time);
+    bmf_csr_clear(&before);
+    bmf_csr_clear(&after);
+}
+
 static void test_no_ratings(void **state)
 {
     (void)state;
@@ -150,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_statistics_are_those_of_a_plain_loop),
         cmocka_unit_test(test_orders_each_users_ratings),
+        cmocka_unit_test(test_times_go_with_their_ratings),
         cmocka_unit_test(test_no_ratings),
     };
     return cmocka_run_group_tests_name("rating_pass", tests, NULL, NULL) ? 1 : 0;
