@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Measures the quality that the README states: means over seeds, with their spread, as Markdown tables.
 
-    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--seeds 5] [--table notebook|blend|merge|content|speed|all]
+    scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--tweetings DIR] [--seeds 5]
+                       [--table notebook|blend|merge|content|time|speed|all]
 
-BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small.
+BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small, and the
+directory of --tweetings ratings.dat and movies.dat of MovieTweetings, which the table of time then has too.
 """
 import argparse
 import os
@@ -40,6 +42,7 @@ CONTENTS = [
 # Chosen by the validation loss on ml-latest-small with the features of DECADE, among 45 random ones.
 TUNED = ["--factors", "96", "--learning-rate-decay", "0.97", "--regularization", "0.03", "--item-bias-regularization", "0.0005",
          "--content-regularization", "0.01", "--content-weight", "1.5", "--init-std", "0.03", "--merges-per-epoch", "8"]
+TIME_EFFECTS = ("none", "items", "users", "both")
 STEPS = ["--content-updates", "step"]
 
 
@@ -49,8 +52,10 @@ class Bench:
     def __init__(self, program, source, directory, features=()):
         self.program, self.directory = program, directory
         self.data = os.path.join(directory, "data.h5")
-        check([program, "import", "--ratings", f"{source}/ratings.csv", "--items", f"{source}/movies.csv",
-               "--tags", f"{source}/tags.csv", *features, "-o", self.data])
+        kind = "csv" if os.path.exists(f"{source}/ratings.csv") else "dat"
+        tags = ["--tags", f"{source}/tags.{kind}"] if os.path.exists(f"{source}/tags.{kind}") else []
+        check([program, "import", "--ratings", f"{source}/ratings.{kind}", "--items", f"{source}/movies.{kind}", *tags, *features,
+               "-o", self.data])
 
     def once(self, options, ranks, threads, seed):
         """Trains and evaluates; returns the figures of the run, or None if it diverged."""
@@ -109,12 +114,27 @@ def head(title):
           "|---|---|---|---|---|---|---|", flush=True)
 
 
+def measure_time(program, sources, directory, seeds):
+    """What effects of time buy, on data sets split by time and at random."""
+    for name, source in sources.items():
+        for split in ("temporal", "random"):
+            head(f"Effects of time: {name}, {split} split")
+            bench = Bench(program, source, directory, ["--split", split])
+            for effects in TIME_EFFECTS:
+                bench.row(f"`--time-effects {effects}`", ["--time-effects", effects], 1, 1, seeds)
+    head("Effects of time: MovieLens, temporal split, binary with decade, tuned")
+    decade = Bench(program, sources["MovieLens"], directory, DECADE)
+    for effects in TIME_EFFECTS:
+        decade.row(f"`--time-effects {effects}`", [*TUNED, "--time-effects", effects], 1, 1, seeds)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("source")
+    parser.add_argument("--tweetings")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--table", choices=("notebook", "blend", "merge", "content", "speed", "all"), default="all")
+    parser.add_argument("--table", choices=("notebook", "blend", "merge", "content", "time", "speed", "all"), default="all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(os.path.abspath(options.program), options.source, directory)
@@ -145,6 +165,9 @@ def main():
             head("What content is made of")
             for name, features, more in CONTENTS:
                 Bench(bench.program, options.source, directory, features).row(name, BLENDED + more, 1, 1, options.seeds)
+        if options.table in ("time", "all"):
+            sources = {"MovieLens": options.source, **({"MovieTweetings": options.tweetings} if options.tweetings else {})}
+            measure_time(bench.program, sources, directory, options.seeds)
 
 
 if __name__ == "__main__":

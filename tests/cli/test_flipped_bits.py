@@ -37,6 +37,13 @@ class FlippedBits(SpoiledFileTest):
         self.refuse_each(self.make_model(self.data, content="embed"),
                          {"P", "Q", "V", "feature_bias", "user_bias", "item_bias", "content/data"})
 
+    def test_model_with_effects_of_time(self):
+        model = self.dir / "timed.h5"
+        self.succeed("train", self.data, "-o", model, "--time-effects", "both", "--time-bins", 8, "--factors", 4, "--epochs", 2,
+                     "--threads", 1)
+        self.before = self.files()
+        self.refuse_each(model, {"P", "time/begin", "time/item_effect", "time/user_slope", "time/user_mean"})
+
     def refuse_each(self, model, least):
         names = arrays_of(model)
         self.assertTrue(least <= set(names), names)

@@ -49,7 +49,8 @@ COMMANDS = [
             ["out.h5", "json"]),
     Command("train {data.h5} -o {out.h5} --log-json {log} " + TRAINED, ["out.h5", "json", "log"], streams=["log"],
             ranks=(None, 2, 3)),
-    Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 --content-svd 3 " + TRAINED,
+    Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 --content-svd 3 "
+            "--time-effects both --time-bins 3 " + TRAINED,
             ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2), kept=["checkpoint.h5.previous"]),
     Command("evaluate {model.h5} {data.h5} --baselines --threads 1 -q --json {json}", ["json"], ranks=(None, 2, 3)),
     Command("predict {model.h5} --pairs {ratings.csv} -o {rows.csv} --threads 1 -q --json {json}", ["rows.csv", "json"]),
@@ -58,7 +59,8 @@ COMMANDS = [
     Command("recommend {model.h5} --ratings {own.csv} -o {rows.csv} --threads 1 -q", ["rows.csv"]),
     Command("similar {model.h5} --item 3 -o {rows.csv} -q", ["rows.csv"]),
     Command("export {model.h5} --to csv -o {made} -q", [], kept=["made", *(f"made/{name}.csv" for name in (
-        "P_matrix", "Q_matrix", "b_u", "b_i", "mu", "idf", "content", "W"))]),
+        "P_matrix", "Q_matrix", "b_u", "b_i", "mu", "idf", "content", "W", "time_begin", "time_item_effect", "time_user_slope",
+        "time_user_first", "time_user_mean", "time_user_last"))]),
     Command("info {model.h5} -q --json {json}", ["json"]),
     Command("info {data.h5} -q --json {json}", ["json"]),
 ]
@@ -188,7 +190,8 @@ class InjectionTest(CommandTest):
         cls.inputs.mkdir()
         cls.scratch = cls.inputs.parent
         fill = Command(f"synth -o {{data.h5}} {SIZES}", []), Command(f"synth --csv {{}} {SIZES}", []), Command(
-            "train {data.h5} -o {model.h5} --content concat --factors 4 --epochs 2 --threads 1 -q", [])
+            "train {data.h5} -o {model.h5} --content concat --time-effects both --time-bins 3 --factors 4 --epochs 2 --threads 1 -q",
+            [])
         for command in fill:
             subprocess.run(command_line(command.args(cls.inputs)), check=True, stdin=subprocess.DEVNULL)
         (cls.inputs / "new.csv").write_text("movieId,title,genres\n901,New,drama\n902,Newer,action\n")

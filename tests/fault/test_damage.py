@@ -28,7 +28,7 @@ class Damage(CheckpointTest):
 
     def train(self, *more, ranks=None):
         return run("train", self.data, "-o", self.model, "--factors", 4, "--threads", 1, "--patience", 0, "--content",
-                   "concat", "--checkpoint", self.checkpoint, *more, ranks=ranks)
+                   "concat", "--time-effects", "both", "--time-bins", 3, "--checkpoint", self.checkpoint, *more, ranks=ranks)
 
     def put(self, last, previous):
         for path, content in ((self.checkpoint, last), (self.previous, previous)):
