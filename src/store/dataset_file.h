@@ -47,6 +47,10 @@ int bmf_dataset_file_read_indptr(bmf_dataset_file *file, bmf_split split, int64_
 int bmf_dataset_file_read_ratings(bmf_dataset_file *file, bmf_split split, int64_t first, int64_t last,
                                   int with_timestamp, bmf_ratings *out, bmf_error *err);
 
+/* Their times alone, in the same order: *out from bmf_alloc, NULL if the file has none. */
+int bmf_dataset_file_read_timestamps(bmf_dataset_file *file, bmf_split split, int64_t first, int64_t last,
+                                     int64_t **out, bmf_error *err);
+
 /* 64-bit digest of ids, ratings and content as stored (XXH3 over the checked arrays): equal data sets, equal digest. */
 int bmf_dataset_file_fingerprint(bmf_dataset_file *file, uint64_t *out, bmf_error *err);
 

@@ -226,16 +226,15 @@ int bmf_dataset_file_read_indptr(bmf_dataset_file *file, bmf_split split, int64_
     return finish(file, status, err);
 }
 
-/* Entries [begin, begin + the matrix's count) of the time stamps, if the file has them. */
-static int read_timestamp(const bmf_h5_csr *csr, int64_t begin, bmf_ratings *out, bmf_error *err)
+/* Entries [begin, begin + count) of the time stamps, if the file has them; else NULL. */
+static int read_timestamp(const bmf_h5_csr *csr, int64_t begin, int64_t count, int64_t **out, bmf_error *err)
 {
     bmf_h5_array array;
-    int64_t count = bmf_csr_count(&out->matrix);
     int status = bmf_dataset_file_open_timestamp(csr, &array, err);
     if (status != BMF_OK || array.id < 0)
         return status;
-    out->timestamp = bmf_alloc(count, sizeof *out->timestamp, "timestamps", err);
-    status = out->timestamp ? bmf_h5_array_read(&array, begin, count, out->timestamp, err) : BMF_ERR_MEMORY;
+    *out = bmf_alloc(count, sizeof **out, "timestamps", err);
+    status = *out ? bmf_h5_array_read(&array, begin, count, *out, err) : BMF_ERR_MEMORY;
     (void)bmf_h5_array_close(&array, NULL);
     return status;
 }
@@ -310,10 +309,34 @@ int bmf_dataset_file_read_ratings(bmf_dataset_file *file, bmf_split split, int64
     if (status == BMF_OK && (status = check_unique(&out->matrix, first, file->threads, err)) != BMF_OK)
         bmf_h5_context(err, csr.group, NULL);
     if (status == BMF_OK && with_timestamp)
-        status = read_timestamp(&csr, begin, out, err);
+        status = read_timestamp(&csr, begin, bmf_csr_count(&out->matrix), &out->timestamp, err);
     if (status != BMF_OK)
         bmf_ratings_clear(out);
     bmf_h5_csr_close(&csr);
+    return finish(file, status, err);
+}
+
+int bmf_dataset_file_read_timestamps(bmf_dataset_file *file, bmf_split split, int64_t first, int64_t last,
+                                     int64_t **out, bmf_error *err)
+{
+    bmf_h5_csr csr = BMF_H5_CSR_INIT;
+    int64_t *indptr = NULL;
+    *out = NULL;
+    if (first < 0 || last < first || last > file->shape.users)
+        return bmf_fail(err, BMF_ERR_INTERNAL, "%s: users %" PRId64 " .. %" PRId64 " of %" PRId64, file->path, first,
+                        last, file->shape.users);
+    int status = bmf_dataset_file_read_indptr(file, split, &indptr, err);
+    if (status != BMF_OK)
+        return status;
+    status = bmf_dataset_file_open_split(file, split, &csr, err);
+    if (status == BMF_OK)
+        status = read_timestamp(&csr, indptr[first], indptr[last] - indptr[first], out, err);
+    if (status != BMF_OK) {
+        bmf_free(*out);
+        *out = NULL;
+    }
+    bmf_h5_csr_close(&csr);
+    bmf_free(indptr);
     return finish(file, status, err);
 }
 

@@ -41,6 +41,12 @@ bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
                              (merges ? bmf_merge_bytes(&s->merge, s->items, s->hosts) : 0),
         [BMF_MEMORY_ORDER] = order_bytes(s) + s->rate_bytes,
     }};
+    /* Parameters and what comes after them are made when the fit's memory is free again. */
+    const int64_t fit =
+        plan.bytes[BMF_MEMORY_RATINGS] + plan.bytes[BMF_MEMORY_VALIDATION] + s->time_bytes + s->time_fit_bytes;
+    const int64_t total = bmf_memory_plan_total(&plan);
+    if (s->time_bytes > 0 && fit > total)
+        plan.bytes[BMF_MEMORY_RATINGS] += fit - total;
     return plan;
 }
 

@@ -7,7 +7,8 @@
 #include "train/merge_settings.h"
 
 typedef enum bmf_memory_part {
-    BMF_MEMORY_RATINGS,    /* training ratings, 8 B each, and where a user's begin */
+    BMF_MEMORY_RATINGS, /* training ratings, 8 B each, and where a user's begin; with effects of time what fitting these
+                            * took more than all that comes later */
     BMF_MEMORY_VALIDATION, /* the same for validation ratings */
     BMF_MEMORY_PARAMETERS, /* P, Q, biases, W or V, and effects of time */
     BMF_MEMORY_BEST,       /* all of them but the last once more, as of the best epoch */
@@ -28,7 +29,7 @@ typedef struct bmf_memory_sizes {
     int ranks, hosts;
     int64_t W_bytes, feature_bytes, content_bytes; /* 0 without content */
     int64_t rate_bytes;                            /* 0 where all rows have the same */
-    int64_t time_bytes;                            /* 0 without effects of time */
+    int64_t time_bytes, time_fit_bytes;            /* 0 without effects of time; the latter while they are fitted */
 } bmf_memory_sizes;
 
 typedef struct bmf_memory_plan {

@@ -380,6 +380,7 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
                           ? bmf_rates_bytes(shard->users, shard->items, t->rates.feature ? shard->rows.features : 0)
                           : 0,
         .time_bytes = bmf_time_effects_bytes(t->time.mode, shard->users, shard->items, t->time.bins),
+        .time_fit_bytes = bmf_time_fit_bytes(&t->time, bmf_csr_count(&shard->train.matrix)),
     };
     *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};
     plan->memory = bmf_memory_plan_of(&sizes);

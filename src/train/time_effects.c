@@ -17,7 +17,7 @@ typedef struct time_fit {
     bmf_comm *comm;
     const bmf_train_options *options;
     bmf_shard *shard;
-    int64_t *time[2];  /* of the training and the validation ratings, as the shard has them */
+    int64_t *time;     /* (training ratings) as the shard has them */
     int64_t cells;     /* of an item: its ranges of time, or 1 */
     float *deviation;  /* (training ratings) dev; NULL where users do not drift */
     int64_t *count;    /* (items × cells) training ratings of all ranks */
@@ -31,8 +31,7 @@ typedef struct time_fit {
 
 static void fit_clear(time_fit *fit)
 {
-    bmf_free(fit->time[0]);
-    bmf_free(fit->time[1]);
+    bmf_free(fit->time);
     bmf_free(fit->deviation);
     bmf_free(fit->count);
     bmf_free(fit->sum);
@@ -53,18 +52,10 @@ static int fail_without_times(const bmf_dataset_file *file, const bmf_train_opti
 static int read_times(bmf_dataset_file *file, bmf_split split, const time_fit *fit, int64_t **out, bmf_error *err)
 {
     const bmf_shard *shard = fit->shard;
-    bmf_ratings ratings = {.timestamp = NULL};
     const int64_t count = bmf_csr_count(split == BMF_TRAIN ? &shard->train.matrix : &shard->val.matrix);
-    int status = bmf_dataset_file_read_ratings(file, split, shard->first_user, shard->first_user + shard->users, 1,
-                                               &ratings, err);
-    if (status == BMF_OK && count > 0 && !ratings.timestamp)
-        status = fail_without_times(file, fit->options, err);
-    if (status == BMF_OK) {
-        *out = ratings.timestamp;
-        ratings.timestamp = NULL;
-    }
-    bmf_ratings_clear(&ratings);
-    return status;
+    int status =
+        bmf_dataset_file_read_timestamps(file, split, shard->first_user, shard->first_user + shard->users, out, err);
+    return status == BMF_OK && count > 0 && !*out ? fail_without_times(file, fit->options, err) : status;
 }
 
 static int allocate(time_fit *fit, bmf_error *err)
@@ -91,11 +82,9 @@ static int allocate(time_fit *fit, bmf_error *err)
 static int prepare(bmf_dataset_file *file, time_fit *fit, bmf_error *err)
 {
     const bmf_shard *shard = fit->shard;
-    int status = read_times(file, BMF_TRAIN, fit, &fit->time[0], err);
-    if (status == BMF_OK)
-        status = read_times(file, BMF_VAL, fit, &fit->time[1], err);
-    if (status == BMF_OK && fit->time[0])
-        bmf_rating_shuffle_times(&shard->train.matrix, shard->first_user, fit->options->seed, fit->time[0]);
+    int status = read_times(file, BMF_TRAIN, fit, &fit->time, err);
+    if (status == BMF_OK && fit->time)
+        bmf_rating_shuffle_times(&shard->train.matrix, shard->first_user, fit->options->seed, fit->time);
     return status == BMF_OK ? allocate(fit, err) : status;
 }
 
@@ -104,8 +93,8 @@ static int find_range(const bmf_dataset_file *file, time_fit *fit, bmf_error *er
 {
     double first = HUGE_VAL, last = -HUGE_VAL;
     for (int64_t j = 0; j < bmf_csr_count(&fit->shard->train.matrix); j++) {
-        first = fmin(first, (double)fit->time[0][j]);
-        last = fmax(last, (double)fit->time[0][j]);
+        first = fmin(first, (double)fit->time[j]);
+        last = fmax(last, (double)fit->time[j]);
     }
     bmf_comm_min_double(fit->comm, &first, 1);
     bmf_comm_max_double(fit->comm, &last, 1);
@@ -130,7 +119,7 @@ static int set_ranges(time_fit *fit, bmf_error *err)
     if (status != BMF_OK)
         goto done;
     for (int64_t j = 0; j < bmf_csr_count(&fit->shard->train.matrix); j++) {
-        const int64_t at = (int64_t)(((double)fit->time[0][j] - first) / width);
+        const int64_t at = (int64_t)(((double)fit->time[j] - first) / width);
         cell[at < FINE_CELLS ? at : FINE_CELLS - 1]++;
     }
     bmf_comm_sum_int64(fit->comm, cell, FINE_CELLS);
@@ -150,7 +139,7 @@ done:
 static void set_users(time_fit *fit)
 {
     bmf_time_effects *e = fit->out;
-    const int64_t *indptr = fit->shard->train.matrix.indptr, *time = fit->time[0];
+    const int64_t *indptr = fit->shard->train.matrix.indptr, *time = fit->time;
 #pragma omp parallel for num_threads((int)fit->options->threads)
     for (int64_t u = 0; u < e->users; u++) {
         const int64_t count = indptr[u + 1] - indptr[u];
@@ -170,7 +159,7 @@ static void set_users(time_fit *fit)
 static int64_t cell_of(const time_fit *fit, int64_t j)
 {
     return fit->shard->train.matrix.indices[j] * fit->cells +
-           (fit->out->item_effect ? bmf_time_bin(fit->out, fit->time[0][j]) : 0);
+           (fit->out->item_effect ? bmf_time_bin(fit->out, fit->time[j]) : 0);
 }
 
 /* What may be said before the sides take turns: format and mean of the sums, ratings in each cell. Collective. */
@@ -276,11 +265,28 @@ static void take_out(const bmf_time_effects *effects, const int64_t *time, bmf_c
                 (float)((double)ratings->data[j] - bmf_time_effect(effects, u, ratings->indices[j], time[j]));
 }
 
+/* The same of the validation ratings, whose times are read when those of training are no longer held. Collective. */
+static int take_out_of_validation(bmf_dataset_file *file, const time_fit *fit, bmf_error *err)
+{
+    int64_t *time = NULL;
+    int status = bmf_comm_agree(fit->comm, read_times(file, BMF_VAL, fit, &time, err), err);
+    if (status == BMF_OK)
+        take_out(fit->out, time, &fit->shard->val.matrix, (int)fit->options->threads);
+    bmf_free(time);
+    return status;
+}
+
+int64_t bmf_time_fit_bytes(const bmf_time_effects *effects, int64_t ratings)
+{
+    const int64_t word = (int64_t)sizeof(float), wide = (int64_t)sizeof(double);
+    const int64_t cells = effects->items * (effects->item_effect ? effects->bins : 1);
+    return ratings * (wide + (effects->user_slope ? word : 0)) + (2 * cells + effects->items + effects->users) * wide;
+}
+
 int bmf_time_effects_fit(bmf_comm *comm, bmf_dataset_file *file, const bmf_train_options *options, bmf_shard *shard,
                          bmf_time_effects *out, bmf_error *err)
 {
     time_fit fit = {.comm = comm, .options = options, .shard = shard, .out = out};
-    const int threads = (int)options->threads;
     *out = (bmf_time_effects){.mode = BMF_TIME_NONE};
     if (options->time_effects == BMF_TIME_NONE)
         return BMF_OK;
@@ -293,11 +299,12 @@ int bmf_time_effects_fit(bmf_comm *comm, bmf_dataset_file *file, const bmf_train
         if (out->user_slope)
             set_users(&fit);
         run_sweeps(&fit);
-        take_out(out, fit.time[0], &shard->train.matrix, threads);
-        take_out(out, fit.time[1], &shard->val.matrix, threads);
-    } else {
-        bmf_time_effects_clear(out);
+        take_out(out, fit.time, &shard->train.matrix, (int)options->threads);
     }
     fit_clear(&fit);
+    if (status == BMF_OK)
+        status = take_out_of_validation(file, &fit, err);
+    if (status != BMF_OK)
+        bmf_time_effects_clear(out);
     return status;
 }

@@ -22,10 +22,13 @@
 #define BMF_TIME_SWEEPS 10
 
 /* Fits the effects that the options ask for to the training ratings, and takes them out of the training and validation ratings
- * of the shard; {0} if they ask for none. Takes room for the ratings once more, and 4 bytes for each, while it works.
+ * of the shard; {0} if they ask for none. Takes bmf_time_fit_bytes while it works.
  * BMF_ERR_USAGE naming the file if it has no times, or one for all ratings. Collective, one status for all; on failure *out
  * is {0}. */
 int bmf_time_effects_fit(bmf_comm *comm, bmf_dataset_file *file, const bmf_train_options *options, bmf_shard *shard,
                          bmf_time_effects *out, bmf_error *err);
+
+/* Bytes that fitting these took on a rank with so many training ratings, beside the effects. Pure. */
+int64_t bmf_time_fit_bytes(const bmf_time_effects *effects, int64_t ratings);
 
 #endif

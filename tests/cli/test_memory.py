@@ -64,6 +64,15 @@ class Memory(CommandTest):
             merge = 2 * 4 * ITEMS * (FACTORS + 1) if threads > 1 else 0  # a second copy of the items; where the window began
             self.assertLess((large - tiny) / (must + merge), 1.25, f"{threads} threads")
 
+    def test_fitting_effects_of_time(self):
+        """What it takes is in what is predicted."""
+        self.succeed("synth", "--users", USERS, "--items", ITEMS, "--ratings", TRAINED, "--features", 0, "-q", "-o", self.dir / "d.h5")
+        for effects in "items", "users", "both":
+            told = self.json_of("train", self.dir / "d.h5", "-o", self.dir / "m.h5", "-q", "--content", "none", "--epochs", 1,
+                                "--factors", FACTORS, "--threads", 1, "--time-effects", effects)
+            self.assertLess(told["peak_bytes"] / told["memory"]["total"], 1.15, effects)
+            self.assertGreater(told["peak_bytes"] / told["memory"]["total"], 0.9, effects)
+
 
 class Serving(CommandTest):
     """Sixteen times the input takes no more memory, but for the numbers of the users who are asked for."""

@@ -210,6 +210,12 @@ static void test_memory_plan(void **state)
     sizes.time_bytes = 1000;
     plan = bmf_memory_plan_of(&sizes);
     assert_int_equal(plan.bytes[BMF_MEMORY_PARAMETERS], 4 * 1300 * 17 + 1000);
+    assert_int_equal(plan.bytes[BMF_MEMORY_RATINGS], 8 * 51001);
+    const int64_t later = bmf_memory_plan_total(&plan);
+    sizes.time_fit_bytes = 600000; /* more than what is made later */
+    plan = bmf_memory_plan_of(&sizes);
+    assert_int_equal(bmf_memory_plan_total(&plan), 8 * (51001 + 5001) + 1000 + 600000);
+    assert_true(bmf_memory_plan_total(&plan) > later);
     assert_int_equal(plan.bytes[BMF_MEMORY_BEST], 4 * 1300 * 17);
     const int64_t now = bmf_memory_now(); /* first: asking takes memory too */
     assert_true(now > 100000 && bmf_memory_peak() >= now);
