@@ -188,6 +188,13 @@ class Figures(TimeEffectsTest):
                 for split in ("test", "train"):
                     self.check_figures(path, split)
 
+    def test_validation_during_training(self):
+        """What stops training is the error that evaluate tells."""
+        for ranks in (None, 2):
+            path = self.train(self.data, "both", ranks=ranks)
+            with h5py.File(path) as model:
+                self.assertAlmostEqual(self.json_of("evaluate", path, self.data, "--split", "val")["rmse"], model.attrs["val_rmse"], delta=1e-5)
+
     def test_whole_catalogue(self):
         """Candidates that nobody rated have no time: the lists are those without effects."""
         path = self.train(self.data, "both")
