@@ -58,8 +58,9 @@ BLENDMF_API int64_t blendmf_item_index(const blendmf_model *model, const char *i
 BLENDMF_API int blendmf_user_id(const blendmf_model *model, int64_t user, char *text, size_t room);
 BLENDMF_API int blendmf_item_id(const blendmf_model *model, int64_t item, char *text, size_t room);
 
-/* Predicted rating of each pair (user[i], item[i]), −1 for unknown ones; not cut to the range of ratings. basis (count)
- * may be NULL. BMF_ERR_USAGE for an index out of range. */
+/* Predicted rating of each pair (user[i], item[i]), −1 for unknown ones; not cut to the range of ratings, and for no
+ * particular time: effects of time, if the model has them, do not enter. basis (count) may be NULL. BMF_ERR_USAGE for an index
+ * out of range. */
 BLENDMF_API int blendmf_predict(const blendmf_model *model, const int64_t *user, const int64_t *item, int64_t count,
                                 double *rating, blendmf_basis *basis, blendmf_error *error);
 
