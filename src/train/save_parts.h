@@ -9,7 +9,7 @@
 #define BMF_PIECE_FLOATS ((int64_t)1 << 18)
 #define BMF_PIECE_BYTES (BMF_PIECE_FLOATS * (int64_t)sizeof(float))
 #define BMF_PIECE_USERS ((int64_t)1 << 14) /* whose weights go together, if they are no more than BMF_PIECE_FLOATS */
-#define BMF_SAVE_PARTS 16
+#define BMF_SAVE_PARTS 24
 
 /* One array as it lies in memory: rows of `width` bytes, `stride` bytes apart. */
 typedef struct bmf_save_part {
