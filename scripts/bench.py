@@ -15,6 +15,7 @@ Parts:
   read     import of text and loading of the data set
   topn     lists of the best items for all users, against the bare matrix product
   hosts    merges between four hosts (network namespaces; needs root) by what is sent and over which links
+  plan     what `train --plan` says of five shapes, against what training takes
   checkpoint  what a checkpoint after every epoch costs, against the epoch and against the bare disk
   large    with --large: ten times the ratings, what an update costs there, and why
 
@@ -35,7 +36,7 @@ import bench_tables
 import hosts
 from runs import OUT_OF_MEMORY, check, epochs_of, json_of, run, train_command
 
-PARTS = ("sweep", "epoch", "content", "memory", "read", "topn", "hosts", "checkpoint", "large")
+PARTS = ("sweep", "epoch", "content", "memory", "read", "topn", "hosts", "plan", "checkpoint", "large")
 WIDE = 0.10  # a spread above this is reported
 PER_ITEM = 6  # features of an item where the cost of content is measured
 RATIOS = "0.9,0.1,0"
@@ -48,6 +49,9 @@ SMALL = {"users": 2_000, "items": 500, "ratings": 100_000, "features": 50, "epoc
          "factors": [32], "content_features": [50, 500, 5_000]}
 SMALL_LARGE = {"users": 8_000, "items": 2_500, "ratings": 1_000_000}
 FACTORS, THREADS, LARGE_FACTORS = [32, 64, 128], [1, 2], 64
+PLANS = [("main", 1, 1, ["--content", "none", "--factors", 32]), ("main", 1, 2, ["--content", "embed", "--factors", 32]),
+         ("main", 2, 1, ["--content", "none", "--factors", 128]), ("main", 1, 1, ["--content", "concat", "--factors", 64]),
+         ("more", 2, 1, ["--content", "none", "--factors", 64])]  # data, ranks, threads, options
 GRIDS = [(1, 1), (1, 2), (2, 1)]  # ranks, threads
 HOSTS, HOST_MERGES = 4, 4  # of the part hosts; merges in an epoch
 LINKS = [("none", 0), ("10gbit", 50), ("1gbit", 200)]  # rate of each host's, µs from host to host
@@ -318,6 +322,29 @@ class Bench:
                 "link_seconds": sent * 8 / BITS[rate] if rate in BITS else None,
                 "speed_up": statistics.median(b / a for a, b in zip(seconds, others)), "val_rmse": runs[0][-1]["val_rmse"]}
 
+    def plan(self):
+        self.say("plan")
+        c = self.checkpoint_sizes
+        data = {"main": self.main_data(), "more": self.data("more.h5", c["users"], c["items"], c["ratings"], 0)}
+        return [self.plan_row(data[name], name, *shape) for name, *shape in PLANS]
+
+    def plan_row(self, data, name, ranks, threads, options):
+        told, taken, predicted, measured = [], [], 0, 0
+        plan, result = self.path("plan.json"), self.path("result.json")
+        for _ in range(self.rounds):
+            check(train_command(self.program, data, self.path("model.h5"), ranks, threads, [*options, "--plan", "--json", plan]))
+            check(train_command(self.program, data, self.path("model.h5"), ranks, threads,
+                                [*options, "--epochs", 2 * self.sizes["epochs"], "--patience", 0, "-q", "--json", result]))
+            found = json_of(result)
+            told.append(json_of(plan)["epoch_seconds"])
+            taken.append(statistics.median(e["seconds"] for e in found["history"][1:]))
+            predicted, measured = json_of(plan)["memory"]["total"], found["peak_bytes"]
+        self.watch(f"plan {name} {ranks} × {threads}", max(spread(told), spread(taken)))
+        return {"data": name, "ranks": ranks, "threads": threads, "options": comma(options),
+                "told_seconds": statistics.median(told), "seconds": statistics.median(taken),
+                "to_seconds": statistics.median(a / b for a, b in zip(told, taken)), "told_bytes": predicted,
+                "bytes": measured, "to_bytes": predicted / measured}
+
     def checkpoint(self):
         self.say("checkpoints")
         s = self.checkpoint_sizes
@@ -443,7 +470,7 @@ def main():
         for part in options.part:
             bench.result[part] = getattr(bench, part)()
             print(bench_tables.table(part, bench.result), flush=True)
-        if {"sweep", "epoch", "content", "memory", "topn", "hosts"} & set(options.part):
+        if {"sweep", "epoch", "content", "memory", "topn", "hosts", "plan"} & set(options.part):
             bench.result["data"] = bench.kept[bench.main_data()]
     print(bench_tables.warnings(bench.result), flush=True)
     if options.json:

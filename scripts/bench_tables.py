@@ -120,6 +120,16 @@ def hosts(result):
             f"link's rate; the speed-up is that of the epoch over allreduce.\n\n{table_of(head, body)}")
 
 
+def plan(result):
+    rows = result["plan"]
+    head = ["data", "ranks × threads", "options", "told ms", "epoch ms", "told to taken", "told MB", "taken MB", "told to taken"]
+    body = [[r["data"], f"{r['ranks']} × {r['threads']}", r["options"].replace(",", " "), cell(1e3 * r["told_seconds"], 1),
+             cell(1e3 * r["seconds"], 1), cell(r["to_seconds"]), megabytes(r["told_bytes"]), megabytes(r["bytes"]),
+             cell(r["to_bytes"])] for r in rows]
+    return (f"**Plan**: what `blendmf train --plan` says against what training took then, of an epoch and of memory.\n\n"
+            f"{table_of(head, body)}")
+
+
 def checkpoint(result):
     rows = result["checkpoint"]
     head = ["ranks", "MB", "epoch ms", "checkpoint ms", "bare disk ms", "checkpoint to epoch", "checkpoint to disk"]
@@ -160,7 +170,7 @@ def pair(values, digits=2):
 
 
 def table(part, result):
-    return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read, "topn": topn, "hosts": hosts,
+    return {"sweep": sweep, "epoch": epoch, "content": content, "memory": memory, "read": read, "topn": topn, "hosts": hosts, "plan": plan,
             "checkpoint": checkpoint, "large": large}[part](result) + "\n"
 
 

@@ -14,12 +14,16 @@
 #include "cli/signals.h"
 #include "cli/threads.h"
 #include "store/atomic_file.h"
+#include "train/plan.h"
 #include "train/train.h"
 
 #define MIB (1024.0 * 1024.0)
 #define OF_ALL_FACTORS "that of --regularization"
 #define OF_ALL_BIASES "that of --bias-regularization"
 #define CHECKPOINT_EVERY "60s"
+#define PLAN_SECONDS 1
+#define BYTES_PER_GBIT 1.25e8
+#define OF_PLAN "for --plan: "
 
 typedef struct settings {
     bmf_common common;
@@ -27,6 +31,9 @@ typedef struct settings {
     const char *log, *checkpoint_every;
     bmf_train_files files;
     bmf_train_options train;
+    bool plan;
+    int64_t plan_ranks;                  /* 0: those that are here */
+    double plan_bandwidth, plan_latency; /* Gbit/s, µs */
 } settings;
 
 static const char *content_word(int index)
@@ -73,7 +80,7 @@ static const bmf_positional positionals[] = {
 
 static const bmf_option options[] = {
     BMF_TEXT("output", "MODEL.h5", settings, files.model, "model to write: the best epoch, not the last", .letter = 'o',
-             .required = true),
+             .default_text = "required, but for --plan"),
     BMF_CHOICE("content", settings, train.content, content_word,
                "how content enters: not at all, one weight per user and feature, or factors of each feature, which its "
                "items share"),
@@ -162,6 +169,16 @@ static const bmf_option options[] = {
               "save and stop (exit code 7) once training has taken S seconds, with reading; 0: never"),
     BMF_TEXT("log-json", "FILE", settings, log,
              "write one JSON object per epoch and line to this file, as training goes"),
+    BMF_FLAG("plan", settings, plan,
+             "do not train: rehearse a second of it, and say what an epoch will take, in time and memory, and how many "
+             "ranks are worth having"),
+    BMF_INT("plan-ranks", "R", settings, plan_ranks, 1, 1000000,
+            OF_PLAN "of a run on R ranks, though there is one here; --ranks-per-host says how they share hosts",
+            .zero_word = "0", .default_text = "those that are here"),
+    BMF_FLOAT("plan-bandwidth", "GBIT", settings, plan_bandwidth, 0, 1e5,
+              OF_PLAN "what a host sends to others, in Gbit/s", .above_low = true),
+    BMF_FLOAT("plan-latency", "US", settings, plan_latency, 0, 1e6,
+              OF_PLAN "what a message between hosts takes at least, in microseconds"),
     BMF_STALL_OPTION(settings),
     BMF_COMMON_OPTIONS(settings),
     {.name = NULL},
@@ -170,7 +187,7 @@ static const bmf_option options[] = {
 static void defaults(void *into)
 {
     settings *s = into;
-    *s = (settings){.train = bmf_train_defaults()};
+    *s = (settings){.train = bmf_train_defaults(), .plan_bandwidth = 10, .plan_latency = 50};
     s->train.threads = 0; /* known when the number of ranks is */
 }
 
@@ -387,6 +404,83 @@ static int report_stop(const settings *s, const bmf_train_result *result, bmf_er
                     s->files.checkpoint ? s->files.checkpoint : "");
 }
 
+static json_t *plan_json(const settings *s, const bmf_plan *plan, int64_t ranks)
+{
+    bmf_json json = bmf_json_start();
+    bmf_json_int(&json, "ranks", ranks);
+    bmf_json_int(&json, "threads", s->train.threads);
+    bmf_json_int(&json, "hosts", plan->train.hosts);
+    bmf_json_int(&json, "merges_per_epoch", plan->train.merges_per_epoch);
+    bmf_json_put(&json, "memory", memory_json(&plan->train.memory));
+    bmf_json_number(&json, "epoch_seconds", plan->epoch_seconds);
+    bmf_json_put(&json, "phase", bmf_phases_json(plan->phase));
+    bmf_json_number(&json, "merge_seconds", plan->merge_seconds);
+    bmf_json_number(&json, "message_seconds", plan->message_seconds);
+    bmf_json_number(&json, "merge_bytes", plan->merge_bytes);
+    bmf_json_int(&json, "useful_ranks", plan->useful_ranks);
+    bmf_json_number(&json, "useful_seconds", plan->useful_seconds);
+    return bmf_json_done(&json);
+}
+
+static void print_plan(bmf_output *output, const settings *s, const bmf_plan *plan, int64_t ranks)
+{
+    const double *phase = plan->phase;
+    char a[32], b[32], c[32], d[32];
+    bmf_output_print(output, "ranks=%" PRId64 " threads=%" PRId64 " hosts=%" PRId64 " merges_per_epoch=%" PRId64 "\n",
+                     ranks, s->train.threads, plan->train.hosts, plan->train.merges_per_epoch);
+    bmf_output_print(output, "memory_mib=%.1f", (double)bmf_memory_plan_total(&plan->train.memory) / MIB);
+    for (int part = 0; part < BMF_MEMORY_PARTS; part++)
+        bmf_output_print(output, " %s=%.1f", bmf_memory_part_name((bmf_memory_part)part),
+                         (double)plan->train.memory.bytes[part] / MIB);
+    bmf_output_print(output, "\nepoch_seconds=%s sweep=%s merge=%s validation=%s\n",
+                     bmf_output_number(plan->epoch_seconds, 5, a),
+                     bmf_output_number(phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP], 5, b),
+                     bmf_output_number(phase[BMF_PHASE_WAIT] + phase[BMF_PHASE_MERGE], 5, c),
+                     bmf_output_number(phase[BMF_PHASE_VALIDATION], 5, d));
+    bmf_output_print(output, "merge_bytes=%.0f merge_seconds=%s messages_seconds=%s\n", plan->merge_bytes,
+                     bmf_output_number(plan->merge_seconds, 6, a), bmf_output_number(plan->message_seconds, 6, b));
+    bmf_output_print(output, "useful_ranks=%" PRId64 " epoch_seconds_there=%s\n", plan->useful_ranks,
+                     bmf_output_number(plan->useful_seconds, 5, a));
+}
+
+static int plan_and_report(const bmf_run *run, const settings *s, bmf_error *err)
+{
+    const int here = bmf_comm_size(run->comm);
+    const bmf_plan_request request = {.ranks = s->plan_ranks > 0 ? s->plan_ranks : here,
+                                      .bandwidth = s->plan_bandwidth * BYTES_PER_GBIT,
+                                      .latency = s->plan_latency * 1e-6,
+                                      .seconds = PLAN_SECONDS};
+    bmf_plan plan;
+    if (request.ranks != here && here > 1)
+        return bmf_fail(err, BMF_ERR_USAGE,
+                        "--plan-ranks %" PRId64
+                        ": here are %d ranks, and a plan for others is made by one process alone",
+                        request.ranks, here);
+    int status = bmf_train_plan_run(run->comm, s->files.dataset, &s->train, &request, &plan, err);
+    if (status == BMF_OK && run->root) {
+        print_plan(run->output, s, &plan, request.ranks);
+        bmf_json_write(plan_json(s, &plan, request.ranks), s->common.json, run->output, err);
+    }
+    return status == BMF_OK ? bmf_run_share(run, err) : status;
+}
+
+/* What only one of training and planning has use for. */
+static int check_plan(const bmf_run *run, const settings *s, bmf_error *err)
+{
+    static const char *const of_plan[] = {"plan-ranks", "plan-bandwidth", "plan-latency"};
+    static const char *const of_files[] = {"output", "checkpoint", "log-json"};
+    const bmf_syntax *syntax = &bmf_command_train.syntax;
+    if (!s->plan && !s->files.model)
+        return bmf_fail(err, BMF_ERR_USAGE, "missing -o MODEL.h5 (usage: blendmf train %s)", syntax->usage);
+    for (size_t i = 0; i < sizeof of_plan / sizeof *of_plan; i++) {
+        if (!s->plan && bmf_options_given(syntax, run->given, of_plan[i]))
+            return bmf_fail(err, BMF_ERR_USAGE, "--%s is for --plan", of_plan[i]);
+        if (s->plan && bmf_options_given(syntax, run->given, of_files[i]))
+            bmf_log_info("--plan writes no files: --%s is left alone", of_files[i]);
+    }
+    return BMF_OK;
+}
+
 static int train_and_report(const bmf_run *run, const settings *s, bmf_error *err)
 {
     telling t = {.output = run->output, .log_path = s->log, .append = s->files.resume, .err = BMF_ERROR_INIT};
@@ -415,7 +509,9 @@ static int run_train(const bmf_run *run, bmf_error *err)
         s->train.threads = bmf_threads_default(ranks);
     spread_regularization(run, &s->train);
     s->train = bmf_train_resolved(&s->train);
-    int status = bmf_run_watch_stalls(run, "train", s->stall_timeout, err);
+    int status = check_plan(run, s, err);
+    if (status == BMF_OK)
+        status = bmf_run_watch_stalls(run, "train", s->stall_timeout, err);
     if (status == BMF_OK)
         status = bmf_train_check(&s->train, err);
     if (status == BMF_OK)
@@ -428,9 +524,11 @@ static int run_train(const bmf_run *run, bmf_error *err)
     if (run->root && !run->output->text && !s->common.quiet)
         run->output->text = stderr;
     if (run->root)
-        announce(s, ranks, err);
+        announce(s, s->plan && s->plan_ranks > 0 ? (int)s->plan_ranks : ranks, err);
     status = bmf_run_share(run, err);
-    return status == BMF_OK ? train_and_report(run, s, err) : status;
+    if (status != BMF_OK)
+        return status;
+    return s->plan ? plan_and_report(run, s, err) : train_and_report(run, s, err);
 }
 
 const bmf_command bmf_command_train = {

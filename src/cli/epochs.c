@@ -35,11 +35,11 @@ void bmf_epoch_print(bmf_output *output, const bmf_epoch_record *r)
 static const char *const phase_names[BMF_PHASES] = {"order", "sweep",      "wait",     "merge",
                                                     "loss",  "validation", "keep_best"};
 
-static json_t *phases_json(const bmf_epoch_record *r)
+json_t *bmf_phases_json(const double *phase)
 {
     bmf_json json = bmf_json_start();
     for (int p = 0; p < BMF_PHASES; p++)
-        bmf_json_number(&json, phase_names[p], r->phase[p]);
+        bmf_json_number(&json, phase_names[p], phase[p]);
     return bmf_json_done(&json);
 }
 
@@ -57,7 +57,7 @@ json_t *bmf_epoch_json(const bmf_epoch_record *r)
     bmf_json_number(&json, "merge_share", r->merge_share);
     if (r->phase[BMF_PHASE_SWEEP] > 0) { /* records read from a model do not have them */
         bmf_json_number(&json, "merge_bytes", r->merge_bytes);
-        bmf_json_put(&json, "phase", phases_json(r));
+        bmf_json_put(&json, "phase", bmf_phases_json(r->phase));
     }
     return bmf_json_done(&json);
 }

@@ -112,7 +112,12 @@ void bmf_merge_destroy(bmf_merge **merge)
 
 bool bmf_merge_is_needed(const bmf_merge *merge)
 {
-    return merge->copies->count > 1 || bmf_comm_size(merge->comm) > 1;
+    return merge->copies->count > 1 || bmf_comm_size(merge->comm) > 1 || merge->settings.ranks > 1;
+}
+
+int64_t bmf_merge_rows(const bmf_merge *merge)
+{
+    return merge->touched.count;
 }
 
 int bmf_merge_hosts(const bmf_merge *merge)

@@ -68,6 +68,9 @@ typedef struct bmf_window_sums {
 void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pulls *pulls, uint64_t key,
                       bmf_window_sums *sums);
 
+/* Rows of the last merge, or of the first. */
+int64_t bmf_merge_rows(const bmf_merge *merge);
+
 /* Groups of ranks that sum up in full before they send to others; bytes that this rank has sent since it was last asked. */
 int bmf_merge_hosts(const bmf_merge *merge);
 int64_t bmf_merge_take_bytes(bmf_merge *merge);

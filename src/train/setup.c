@@ -51,13 +51,21 @@ static void describe_sweep(bmf_trainer *t)
     };
 }
 
-static bmf_merge_settings merge_settings(const bmf_train_options *o)
+int64_t bmf_trainer_ranks(const bmf_trainer *t)
 {
+    const int64_t here = bmf_comm_size(t->comm), planned = t->options.planned_ranks;
+    return planned > here ? planned : here;
+}
+
+static bmf_merge_settings merge_settings(const bmf_trainer *t)
+{
+    const bmf_train_options *o = &t->options;
     return (bmf_merge_settings){.rule = o->merge,
                                 .precision = o->merge_precision,
                                 .group = o->merge_group,
                                 .factors = o->factors,
                                 .threads = o->threads,
+                                .ranks = bmf_trainer_ranks(t),
                                 .windows = o->merges_per_epoch};
 }
 
@@ -67,6 +75,7 @@ static int plan_merges(bmf_trainer *t, bmf_error *err)
     bmf_train_options *o = &t->options;
     int64_t copies = t->copies.count;
     bmf_comm_sum_int64(t->comm, &copies, 1);
+    copies *= bmf_trainer_ranks(t) / bmf_comm_size(t->comm);
     if (o->merges_per_epoch == BMF_MERGES_AUTO)
         o->merges_per_epoch = bmf_auto_merges(copies, t->shard.items, t->shard.all_train, t->totals != NULL);
     int status =
@@ -74,7 +83,7 @@ static int plan_merges(bmf_trainer *t, bmf_error *err)
                        bmf_epoch_create(&t->shard, o->merges_per_epoch, o->threads, t->copies.count,
                                         bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_USER_ORDER), 0), &t->epoch, err),
                        err);
-    const bmf_merge_settings settings = merge_settings(o);
+    const bmf_merge_settings settings = merge_settings(t);
     if (status == BMF_OK)
         status = bmf_merge_create(t->comm, &t->copies, &settings, t->shard.item_steps, t->totals, &t->merge, err);
     return status;
@@ -156,7 +165,7 @@ static int create_copies(bmf_trainer *t, bmf_error *err)
 {
     const int64_t copies = bmf_item_copies_wanted(t->options.threads, t->shard.items, t->model.stride,
                                                   bmf_csr_count(&t->shard.train.matrix));
-    int status = bmf_item_copies_create(&t->model, copies, bmf_comm_size(t->comm), &t->copies, err);
+    int status = bmf_item_copies_create(&t->model, copies, (int)bmf_trainer_ranks(t), &t->copies, err);
     if (status == BMF_OK && features_step(t))
         t->copies.copy[0] = (bmf_item_side){t->model.own_Q, t->model.own_bias};
     return status;
@@ -250,8 +259,8 @@ static int load(bmf_trainer *t, bmf_error *err)
         o->content_svd = 0;
     int status = bmf_reduce_content(t->comm, t->file, o->content_svd, (int)o->threads, &t->reduced, err);
     if (status == BMF_OK)
-        status = bmf_shard_load(t->comm, t->file, blended && o->content_svd == 0, o->content_weight, o->seed, &t->shard,
-                                err);
+        status = bmf_shard_load(t->comm, t->file, blended && o->content_svd == 0, o->content_weight, o->seed,
+                                o->planned_ranks, &t->shard, err);
     if (status == BMF_OK)
         status = bmf_time_effects_fit(t->comm, t->file, o, &t->shard, &t->time, err);
     if (status != BMF_OK || o->content_svd == 0)
@@ -359,6 +368,15 @@ static int64_t content_bytes(const bmf_trainer *t)
            bmf_content_slots_bytes(&t->val_slots, users, bmf_csr_count(&t->shard.val.matrix));
 }
 
+/* Of ranks that are not here --ranks-per-host says how many share one; all, if it does not. */
+static int planned_hosts(const bmf_trainer *t)
+{
+    const int64_t ranks = bmf_trainer_ranks(t), group = t->options.merge_group;
+    if (ranks == bmf_comm_size(t->comm))
+        return bmf_merge_hosts(t->merge);
+    return (int)(group > 0 ? (ranks + group - 1) / group : 1);
+}
+
 void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
 {
     const bmf_shard *shard = &t->shard;
@@ -369,10 +387,10 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .val = bmf_csr_count(&shard->val.matrix),
         .items = shard->items,
         .stride = t->model.stride,
-        .merge = merge_settings(o),
+        .merge = merge_settings(t),
         .copies = t->copies.count,
-        .ranks = bmf_comm_size(t->comm),
-        .hosts = bmf_merge_hosts(t->merge),
+        .ranks = (int)bmf_trainer_ranks(t),
+        .hosts = planned_hosts(t),
         .W_bytes = weight_bytes(&t->model),
         .feature_bytes = feature_bytes(t),
         .content_bytes = content_bytes(t),
@@ -382,7 +400,13 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .time_bytes = bmf_time_effects_bytes(t->time.mode, shard->users, shard->items, t->time.bins),
         .time_fit_bytes = bmf_time_fit_bytes(&t->time, bmf_csr_count(&shard->train.matrix)),
     };
-    *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch, .copies = t->copies.count == o->threads};
+    *plan = (bmf_train_plan){.merges_per_epoch = o->merges_per_epoch,
+                             .copies = t->copies.count == o->threads,
+                             .hosts = planned_hosts(t),
+                             .train = sizes.train,
+                             .val = sizes.val,
+                             .users = sizes.users,
+                             .merged_rows = bmf_merge_rows(t->merge)};
     plan->memory = bmf_memory_plan_of(&sizes);
     const double mine = (double)bmf_memory_plan_total(&plan->memory);
     double most = mine, owner = bmf_comm_rank(t->comm);

@@ -85,17 +85,30 @@ static int allocate_counts(int64_t items, bmf_shard *out, bmf_error *err)
     return out->item_steps && out->item_ratings ? BMF_OK : BMF_ERR_MEMORY;
 }
 
-static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, bmf_shard *out,
-                      bmf_error *err)
+/* The part with the most users, whose rows are most of what a rank holds beside its ratings. */
+static int64_t largest_part(const int64_t *bounds, int64_t parts)
+{
+    int64_t largest = 0;
+    for (int64_t p = 1; p < parts; p++)
+        if (bounds[p + 1] - bounds[p] > bounds[largest + 1] - bounds[largest])
+            largest = p;
+    return largest;
+}
+
+static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, int64_t planned,
+                      bmf_shard *out, bmf_error *err)
 {
     const bmf_dataset_shape shape = bmf_dataset_file_shape(file);
-    const int rank = bmf_comm_rank(comm), size = bmf_comm_size(comm);
+    const int64_t size = planned > bmf_comm_size(comm) ? planned : bmf_comm_size(comm);
+    int64_t rank = bmf_comm_rank(comm);
     int64_t *indptr = NULL, *bounds = bmf_alloc(size + 1, sizeof *bounds, "partition", err);
     int status = bounds ? BMF_OK : BMF_ERR_MEMORY;
     if (status == BMF_OK)
         status = bmf_dataset_file_read_indptr(file, BMF_TRAIN, &indptr, err);
     if (status == BMF_OK) {
-        bmf_partition_users(indptr, shape.users, size, bounds);
+        bmf_partition_users(indptr, shape.users, (int)size, bounds);
+        if (size > bmf_comm_size(comm))
+            rank = largest_part(bounds, size);
         out->first_user = bounds[rank];
         out->users = bounds[rank + 1] - bounds[rank];
         status = bmf_dataset_file_read_ratings(file, BMF_TRAIN, bounds[rank], bounds[rank + 1], 0, &out->train, err);
@@ -106,7 +119,7 @@ static int read_parts(bmf_comm *comm, bmf_dataset_file *file, bool want_content,
         status = bmf_dataset_file_read_ratings(file, BMF_VAL, bounds[rank], bounds[rank + 1], 0, &out->val, err);
     if (status == BMF_OK && want_content)
         status = read_content(file, content_weight, out, err);
-    if (status == BMF_OK && rank == 0)
+    if (status == BMF_OK && bmf_comm_rank(comm) == 0)
         status = count_ratings(indptr, shape.users, &out->user_ratings, err);
     if (status == BMF_OK)
         status = allocate_counts(shape.items, out, err);
@@ -161,7 +174,7 @@ static int check_same_shape(bmf_comm *comm, const bmf_dataset_file *file, bmf_er
 }
 
 int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, uint64_t seed,
-                   bmf_shard *out, bmf_error *err)
+                   int64_t planned, bmf_shard *out, bmf_error *err)
 {
     *out = (bmf_shard){0};
     const bmf_dataset_shape shape = bmf_dataset_file_shape(file);
@@ -175,7 +188,7 @@ int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, do
             "%s: there are no training ratings (import with --split none, or with a larger first --split-ratios)",
             bmf_dataset_file_path(file));
     else
-        status = read_parts(comm, file, want_content, content_weight, out, err);
+        status = read_parts(comm, file, want_content, content_weight, planned, out, err);
     if (status == BMF_OK)
         status = bmf_rating_pass(&out->train.matrix, out->first_user, seed, bmf_dataset_file_threads(file),
                                  out->item_steps, &own, err);

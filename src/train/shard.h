@@ -25,10 +25,11 @@ typedef struct bmf_shard {
     int32_t *item_steps;   /* (items) training ratings of each item held here: its steps in an epoch */
 } bmf_shard;
 
-/* Reads this rank's users, with the threads that the file is read by; content only if wanted. The result does not depend on
- * the threads. Collective, one status for all. */
+/* Reads this rank's users, with the threads that the file is read by; content only if wanted. `planned`: if above the number
+ * of ranks, the part with the most users of so many, in a process that is alone; all else is then of that part. The result
+ * does not depend on the threads. Collective, one status for all. */
 int bmf_shard_load(bmf_comm *comm, bmf_dataset_file *file, bool want_content, double content_weight, uint64_t seed,
-                   bmf_shard *out, bmf_error *err);
+                   int64_t planned, bmf_shard *out, bmf_error *err);
 /* Takes other rows (items × F) than the data set's as content, scaled. Local. */
 int bmf_shard_take_content(bmf_shard *shard, const bmf_csr *content, double weight, bmf_error *err);
 void bmf_shard_clear(bmf_shard *shard);

@@ -67,6 +67,7 @@ typedef struct bmf_train_options {
     double max_seconds;    /* stop and save once so long has passed since the call, on rank 0; 0: never */
     uint64_t seed;
     bmf_model_io io;
+    int64_t planned_ranks; /* more than there are, in one process: it takes the part of the largest of so many; else 0 */
     bmf_time_mode time_effects;                  /* which biases drift with time; train/time_effects.h has the rest */
     int64_t time_bins;                           /* B ≥ 1 */
     double time_item_damping, time_user_damping; /* A > 0 of d and s */
@@ -97,6 +98,9 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err);
 typedef struct bmf_train_plan {
     int64_t merges_per_epoch;
     bool copies;            /* each thread has a copy of the item side: runs repeat to the bit */
+    int64_t hosts;
+    int64_t train, val, users; /* of that rank */
+    int64_t merged_rows;       /* items that a merge is about, those of the last window agreed on */
     bmf_memory_plan memory; /* of the rank that holds the most */
 } bmf_train_plan;
 

@@ -59,6 +59,9 @@ void bmf_trainer_start(bmf_trainer *t);
 /* Lets go of all that only epochs need, before something large is written. */
 void bmf_trainer_end_epochs(bmf_trainer *t);
 
+/* Ranks of the run: those that are here, or those that are planned. */
+int64_t bmf_trainer_ranks(const bmf_trainer *t);
+
 /* What is going to happen, with the memory of the rank that has the most to hold. Collective. */
 void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan);
 

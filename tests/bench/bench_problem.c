@@ -11,7 +11,7 @@ int bench_load(bmf_comm *comm, const char *path, bmf_shard *shard, bmf_error *er
     bmf_dataset_file *file = NULL;
     int status = bmf_dataset_file_open(path, &file, err);
     if (status == BMF_OK)
-        status = bmf_shard_load(comm, file, bmf_dataset_file_shape(file).features > 0, 1, SEED, shard, err);
+        status = bmf_shard_load(comm, file, bmf_dataset_file_shape(file).features > 0, 1, SEED, 0, shard, err);
     bmf_dataset_file_close(&file);
     return status;
 }

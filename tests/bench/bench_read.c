@@ -120,7 +120,7 @@ static int measure_load(const bench_job *job, figures *out, bmf_error *err)
     }
     double again = bmf_clock_seconds();
     if (status == BMF_OK)
-        status = bmf_shard_load(comm, file, false, 1, 1, &shard, err);
+        status = bmf_shard_load(comm, file, false, 1, 1, 0, &shard, err);
     double loaded = bmf_clock_seconds();
     put(out, "bytes", bytes);
     put(out, "open_seconds", opened - start);

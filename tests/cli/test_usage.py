@@ -16,7 +16,7 @@ OPTIONS = {
               "time-item-damping", "time-user-damping", "init-std", "clip",
               "patience", "threads", "merge", "merges-per-epoch", "merge-precision", "ranks-per-host", "exact-train-loss", "io", "seed", "checkpoint",
               "checkpoint-every", "resume",
-              "max-seconds", "log-json", "stall-timeout", "json", "quiet", "help"],
+              "max-seconds", "log-json", "plan", "plan-ranks", "plan-bandwidth", "plan-latency", "stall-timeout", "json", "quiet", "help"],
     "evaluate": ["split", "top", "threshold", "candidates", "baselines", "seed", "threads", "stall-timeout",
                  "json", "quiet", "help"],
     "predict": ["pairs", "output", "clip-to-range", "threads", "json", "quiet", "help"],

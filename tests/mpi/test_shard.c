@@ -30,7 +30,7 @@ static bmf_shard load(int threads)
     bmf_error err = BMF_ERROR_INIT;
     assert_all(bmf_dataset_file_open(data, &file, &err) == BMF_OK);
     bmf_dataset_file_use_threads(file, threads);
-    int status = bmf_shard_load(world, file, true, 1, 3, &shard, &err);
+    int status = bmf_shard_load(world, file, true, 1, 3, 0, &shard, &err);
     if (status != BMF_OK)
         print_error("%s\n", err.text);
     assert_all(status == BMF_OK);
