@@ -5,24 +5,14 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "train/merge.h"
-#include "train/saturation.h"
-
-/* One kind of parameter: factors, or biases. */
-typedef struct pull {
-    double a;             /* of a step, with the decay */
-    double eta, decay;    /* η; λ η / a */
-    double curvature;     /* η h_max */
-    double content_decay; /* η λ_c */
-    bmf_saturation saturation;
-} pull;
+#include "train/progress.h"
 
 typedef struct division {
     const bmf_embed *embed;
     const bmf_embed_window *window;
     bmf_model *model;
     const bmf_item_side *start;
-    pull factor, bias;
+    bmf_pull factor, bias;
 } division;
 
 static void sum_rows(const bmf_csr *content, float *sum)
@@ -66,47 +56,19 @@ int64_t bmf_embed_bytes(int64_t items, int64_t features, int64_t entries, int64_
     return entries * 2 * word + (features + 1) * (int64_t)sizeof(int64_t) + items * (stride + 2) * word;
 }
 
-/* `largest`: steps on one item. */
-static void describe_pull(pull *p, double learning_rate, double lambda, double content_lambda, double h, double h_max,
-                          int64_t largest)
-{
-    p->a = bmf_merge_pull(learning_rate, lambda, h);
-    p->eta = learning_rate;
-    p->decay = p->a > 0 ? lambda * learning_rate / p->a : 0;
-    p->curvature = learning_rate * h_max;
-    p->content_decay = learning_rate * content_lambda;
-    bmf_saturation_init(&p->saturation, p->a, largest);
-}
-
-/* What n steps did to a row of an item: s, a n / s times the ratio of the common η to its own, λ η / a. */
-typedef struct progress {
-    double s, unsaturate, decay;
-} progress;
-
-static progress progress_of(const pull *p, int32_t n)
-{
-    const double s = bmf_saturation_of(&p->saturation, n);
-    return (progress){s, s > 0 ? p->a * (double)n / s : 1, p->decay};
-}
-
-static progress own_progress(const pull *p, float eta, float decay, double h, int32_t n)
-{
-    const double a = bmf_merge_row_pull(eta, decay, h), s = bmf_merge_saturation(a, (double)n);
-    return (progress){s, s > 0 ? a * (double)n / s * p->eta / (double)eta : 1, a > 0 ? (double)decay / a : 0};
-}
-
-static progress factor_progress(const division *d, int64_t i)
+static bmf_progress factor_progress(const division *d, int64_t i)
 {
     const bmf_row_rates *own = d->window->items;
     const int32_t n = d->window->steps[i];
-    return own ? own_progress(&d->factor, own[i].eta, own[i].decay, d->window->h, n) : progress_of(&d->factor, n);
+    return own ? bmf_progress_of_row(&d->factor, own[i].eta, own[i].decay, d->window->h, n)
+               : bmf_progress_of(&d->factor, n);
 }
 
-static progress bias_progress(const division *d, int64_t i)
+static bmf_progress bias_progress(const division *d, int64_t i)
 {
     const bmf_row_rates *own = d->window->items;
     const int32_t n = d->window->steps[i];
-    return own ? own_progress(&d->bias, own[i].bias_eta, own[i].bias_decay, 1, n) : progress_of(&d->bias, n);
+    return own ? bmf_progress_of_row(&d->bias, own[i].bias_eta, own[i].bias_decay, 1, n) : bmf_progress_of(&d->bias, n);
 }
 
 /* The gradients of item i into the arrays. */
@@ -117,18 +79,12 @@ static void find_gradient(const division *d, int64_t i)
     const int64_t stride = d->model->stride;
     const float *E = d->model->Q + i * stride, *E0 = d->start->Q + i * stride;
     float *to = d->embed->gradient + i * stride;
-    const progress of_factor = factor_progress(d, i), of_bias = bias_progress(d, i);
+    const bmf_progress of_factor = factor_progress(d, i), of_bias = bias_progress(d, i);
     const float unsaturate = (float)of_factor.unsaturate, decay = (float)(of_factor.decay * of_factor.s);
     for (int64_t f = 0; f < stride; f++)
         to[f] = unsaturate * ((E[f] - E0[f]) + decay * E0[f]);
     const double bias = (double)d->model->item_bias[i], bias0 = (double)d->start->bias[i];
     d->embed->bias_gradient[i] = (float)(of_bias.unsaturate * (bias - bias0 + of_bias.decay * of_bias.s * bias0));
-}
-
-/* (1 − exp(−R)) / R. */
-static float damping(double R)
-{
-    return R > 0 ? (float)(-expm1(-R) / R) : 1;
 }
 
 /* Moves V_f and its bias. sum: (stride) to work in. */
@@ -153,11 +109,12 @@ static void move_feature(const division *d, int64_t feature, float *sum)
     const bmf_row_rates *own = d->window->features;
     const double ratio = own ? (double)own[feature].eta / d->factor.eta : 1; /* of its η to the common one */
     const double decay = ratio * d->factor.content_decay * steps, bias_decay = d->bias.content_decay * steps;
-    const float c = damping(ratio * d->factor.curvature * overlap + decay), gain = (float)ratio, shrink = (float)decay;
+    const float c = bmf_damping(ratio * d->factor.curvature * overlap + decay), gain = (float)ratio,
+                shrink = (float)decay;
     float *V = d->model->V + feature * stride, *bias = &d->model->feature_bias[feature];
     for (int64_t f = 0; f < stride; f++)
         V[f] += c * (gain * sum[f] - shrink * V[f]);
-    *bias += damping(d->bias.curvature * overlap + bias_decay) * (float)(bias_sum - bias_decay * (double)*bias);
+    *bias += bmf_damping(d->bias.curvature * overlap + bias_decay) * (float)(bias_sum - bias_decay * (double)*bias);
 }
 
 /* Moves the item's own part in what its features have left over and blends them. y: (stride) to work in. 0 unless something
@@ -169,7 +126,7 @@ static float move_item(const division *d, int64_t i, float *y)
     float *E = d->model->Q + i * stride, *E0 = d->start->Q + i * stride, *Q = d->model->own_Q + i * stride;
     memset(y, 0, (size_t)stride * sizeof *y);
     const float y_bias = bmf_model_add_embedding(d->model, &d->embed->content, i, y);
-    const progress of_factor = factor_progress(d, i), of_bias = bias_progress(d, i);
+    const bmf_progress of_factor = factor_progress(d, i), of_bias = bias_progress(d, i);
     const float s = (float)of_factor.s, decay = (float)of_factor.decay * s;
     const float s_bias = (float)of_bias.s, bias_decay = (float)of_bias.decay * s_bias;
     float change = 0;
@@ -197,10 +154,10 @@ bool bmf_embed_divide(const bmf_embed *embed, const bmf_embed_window *window, bm
     float change = 0;
     for (int64_t i = 0; i < n; i++)
         largest = window->steps[i] > largest ? window->steps[i] : largest;
-    describe_pull(&d.factor, window->learning_rate, window->regularization, window->content_regularization, window->h,
-                  window->h_max, largest);
-    describe_pull(&d.bias, window->bias_learning_rate, window->bias_regularization, window->content_regularization, 1,
-                  1, largest);
+    bmf_pull_describe(&d.factor, window->learning_rate, window->regularization, window->content_regularization,
+                      window->h, window->h_max, largest);
+    bmf_pull_describe(&d.bias, window->bias_learning_rate, window->bias_regularization, window->content_regularization,
+                      1, 1, largest);
 #pragma omp parallel reduction(+ : change) num_threads((int)embed->threads) if (embed->threads > 1)
     {
         float *row = embed->work + omp_get_thread_num() * stride;
