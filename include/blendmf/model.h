@@ -29,7 +29,7 @@ typedef struct blendmf_error {
 /* What a prediction rests on, from most to least that is known. */
 typedef enum blendmf_basis {
     BLENDMF_FACTORS, /* user and item are both known from ratings */
-    BLENDMF_CONTENT, /* the user is known, the item by its content alone */
+    BLENDMF_CONTENT, /* both are known, at least one of them by content alone: an item, or a user with features */
     BLENDMF_BIAS,    /* of user or item only the bias is known */
     BLENDMF_MEAN     /* neither is known: the mean of the training ratings */
 } blendmf_basis;

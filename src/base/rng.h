@@ -20,7 +20,9 @@ typedef enum bmf_rng_stream {
     BMF_STREAM_TEST,
     BMF_STREAM_RATING_SHUFFLE,
     BMF_STREAM_SVD,
-    BMF_STREAM_MERGE
+    BMF_STREAM_MERGE,
+    BMF_STREAM_INIT_U,
+    BMF_STREAM_INIT_Y
 } bmf_rng_stream;
 
 /* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that mixes all bits. */

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/export_arrays.h"
 #include "cli/paths.h"
@@ -43,9 +44,10 @@ typedef struct job {
     bmf_model_file *file;
     bmf_model model;
     bmf_time_effects time;
-    bmf_ids users, items, features; /* features: their names */
-    bmf_content content;
+    bmf_ids users, items, features, user_features; /* features: their names */
+    bmf_content content, user_content;
     bmf_csr W;
+    float *U, *gamma, *Y; /* what features of users have; NULL where there are none */
     bmf_export out;
 } job;
 
@@ -56,25 +58,59 @@ static void job_clear(job *j)
     bmf_ids_clear(&j->users);
     bmf_ids_clear(&j->items);
     bmf_ids_clear(&j->features);
+    bmf_ids_clear(&j->user_features);
     bmf_content_clear(&j->content);
+    bmf_content_clear(&j->user_content);
+    bmf_free(j->U);
+    bmf_free(j->gamma);
+    bmf_free(j->Y);
     bmf_csr_clear(&j->W);
     bmf_strings_clear(&j->out.written);
     bmf_model_file_close(&j->file);
 }
 
-/* The content as scoring takes it: times content_weight. */
+/* The content as scoring takes it, times its weight, and the names of the features out of it. */
+static void take_content(double weight, bmf_content *content, bmf_ids *features)
+{
+    for (int64_t e = 0; e < bmf_csr_count(&content->matrix); e++)
+        content->matrix.data[e] = (float)(content->matrix.data[e] * weight);
+    *features = (bmf_ids){.kind = BMF_ID_STRING, .count = content->feature.count, .text = content->feature};
+    content->feature = (bmf_strings){0};
+}
+
 static int read_content(job *j, bmf_error *err)
 {
     const bmf_model_meta *meta = bmf_model_file_meta(j->file);
     int status = bmf_model_file_read_content(j->file, &j->content, err);
     if (status != BMF_OK)
         return status;
-    for (int64_t e = 0; e < bmf_csr_count(&j->content.matrix); e++)
-        j->content.matrix.data[e] = (float)(j->content.matrix.data[e] * meta->content_weight);
-    j->features = (bmf_ids){.kind = BMF_ID_STRING, .count = j->content.feature.count, .text = j->content.feature};
-    j->content.feature = (bmf_strings){0};
+    take_content(meta->content_weight, &j->content, &j->features);
     if (bmf_model_meta_has_weights(meta))
         status = bmf_model_file_read_weights(j->file, 0, meta->users, &j->W, err);
+    return status;
+}
+
+/* All rows of an array, packed, into *out; nothing if the model has none. */
+static int read_rows(job *j, bmf_role role, float **out, bmf_error *err)
+{
+    const bmf_extent extent = bmf_role_extent(bmf_model_file_meta(j->file), NULL, role);
+    if (extent.columns == 0)
+        return BMF_OK;
+    *out = bmf_alloc(extent.rows * extent.columns, sizeof **out, bmf_role_name(role), err);
+    return *out ? bmf_model_file_read_rows(j->file, role, 0, extent.rows, *out, err) : BMF_ERR_MEMORY;
+}
+
+static int read_user_features(job *j, bmf_error *err)
+{
+    int status = bmf_model_file_read_user_content(j->file, &j->user_content, err);
+    if (status == BMF_OK) {
+        take_content(bmf_model_file_meta(j->file)->user_content_weight, &j->user_content, &j->user_features);
+        status = read_rows(j, BMF_ROLE_USER_V, &j->U, err);
+    }
+    if (status == BMF_OK)
+        status = read_rows(j, BMF_ROLE_USER_FEATURE_BIAS, &j->gamma, err);
+    if (status == BMF_OK)
+        status = read_rows(j, BMF_ROLE_IMPLICIT_V, &j->Y, err);
     return status;
 }
 
@@ -91,6 +127,8 @@ static int read_model(job *j, bmf_error *err)
         status = bmf_model_file_read_items(j->file, &j->items, err);
     if (status == BMF_OK && bmf_model_file_meta(j->file)->features > 0)
         status = read_content(j, err);
+    if (status == BMF_OK)
+        status = read_user_features(j, err);
     return status;
 }
 
@@ -168,6 +206,27 @@ static int write_time(job *j, bmf_error *err)
     return status;
 }
 
+/* P_matrix and b_u have these in them. */
+static int write_user_features(job *j, bmf_error *err)
+{
+    const int64_t k = j->model.factors;
+    const bmf_export_axis users = {"user", &j->users}, items = {"item", &j->items},
+                          features = {"feature", &j->user_features};
+    int status = BMF_OK;
+    if (j->U) {
+        status = bmf_export_ids(&j->out, "user_feature_names", &j->user_features, err);
+        if (status == BMF_OK)
+            status = bmf_export_sparse(&j->out, "user_content", users, features, "value", &j->user_content.matrix, err);
+        if (status == BMF_OK)
+            status = bmf_export_matrix(&j->out, "U_matrix", features, "f", j->U, k, k, err);
+        if (status == BMF_OK)
+            status = bmf_export_matrix(&j->out, "gamma", features, "gamma", j->gamma, 0, 1, err);
+    }
+    if (status == BMF_OK && j->Y)
+        status = bmf_export_matrix(&j->out, "Y_matrix", items, "f", j->Y, k, k, err);
+    return status;
+}
+
 static int write_directory(job *j, bmf_error *err)
 {
     j->out.form = j->settings->form;
@@ -178,6 +237,8 @@ static int write_directory(job *j, bmf_error *err)
         status = write_content(j, err);
     if (status == BMF_OK)
         status = write_time(j, err);
+    if (status == BMF_OK)
+        status = write_user_features(j, err);
     if (status == BMF_OK)
         status = bmf_atomic_directory_commit(&j->out.directory, err);
     if (status == BMF_OK)

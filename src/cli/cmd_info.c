@@ -167,6 +167,9 @@ static void print_meta(bmf_output *output, const bmf_model_meta *meta)
     print_line(output, "shape", "%" PRId64 " users x %" PRId64 " items, %" PRId64 " factors, %" PRId64 " features",
                meta->users, meta->items, meta->factors, meta->features);
     print_line(output, "content", "%s, weight %g", bmf_content_mode_name(meta->content), meta->content_weight);
+    if (bmf_model_meta_has_user_parts(meta))
+        print_line(output, "user features", "%" PRId64 ", weight %g, implicit feedback %s", meta->user_features,
+                   meta->user_content_weight, meta->implicit_feedback ? "on" : "off");
     print_line(output, "ratings", "%g to %g, mean %.6f", meta->rating_min, meta->rating_max, meta->global_mean);
     print_line(output, "learning rate", "%g, of biases %g, schedule %s, decay %g, clip %g, init std %g",
                meta->learning_rate, meta->bias_learning_rate, meta->schedule, meta->learning_rate_decay, meta->clip,

@@ -46,6 +46,11 @@ static const char *updates_word(int index)
     return index < BMF_UPDATES ? bmf_content_updates_name((bmf_content_updates)index) : NULL;
 }
 
+static const char *user_content_word(int index)
+{
+    return index < BMF_USER_CONTENTS ? bmf_user_content_name((bmf_user_content)index) : NULL;
+}
+
 static const char *schedule_word(int index)
 {
     return index < BMF_SCHEDULES ? bmf_schedule_name((bmf_schedule)index) : NULL;
@@ -88,6 +93,12 @@ static const bmf_option options[] = {
         "content-updates", settings, train.content_updates, updates_word,
         "when the factors of features move (embed): at each merge, or at every rating, which is the slow form for "
         "comparison, on one thread of one process"),
+    BMF_CHOICE("user-content", settings, train.user_content, user_content_word,
+               "how features of users enter, if the data set has them: not at all, or by factors and a bias of each "
+               "feature, which its users share"),
+    BMF_FLAG("implicit-feedback", settings, train.implicit_feedback,
+             "which items a user has training ratings of says something of him, whatever the ratings: items have "
+             "factors as features of users too (SVD++)"),
     BMF_INT("factors", "K", settings, train.factors, 1, 4096, "latent factors of a user and an item"),
     BMF_INT("epochs", "E", settings, train.epochs, 1, 1000000, "most epochs to run"),
     BMF_FLOAT("learning-rate", "ETA", settings, train.learning_rate, 0, 10, "step length of SGD", .above_low = true),
@@ -113,10 +124,12 @@ static const bmf_option options[] = {
     BMF_FLOAT("regularization-scaling", "A", settings, train.regularization_scaling, 0, 1,
               "penalties of a user or item with n ratings go with (1/n)^A, the mean over the ratings stays"),
     BMF_FLOAT("content-regularization", "LAMBDA", settings, train.content_regularization, 0, 10,
-              "L2 penalty of the content weights"),
+              "L2 penalty of the content weights, and of what features of users have"),
     BMF_INT("content-svd", "D", settings, train.content_svd, 0, BMF_CONTENT_SVD_MOST,
             "reduce the content to D features by truncated SVD; 0: use it as it is"),
     BMF_FLOAT("content-weight", "C", settings, train.content_weight, 0, 1000, "content rows are multiplied by C"),
+    BMF_FLOAT("user-content-weight", "C", settings, train.user_content_weight, 0, 1000,
+              "rows of features of users are multiplied by C"),
     BMF_CHOICE("time-effects", settings, train.time_effects, time_word,
                "biases that drift with time, fitted before the first epoch: an effect of each item in each range of "
                "time, a slope of each user, both; the ratings must have times"),
@@ -287,7 +300,7 @@ static int check_paths(const settings *s, bmf_error *err)
 
 /* On rank 0, before the work: checks the paths, reads the data set through once, so that damage anywhere in it is met
  * now and not when the model is saved, and says what is going to happen. */
-static int announce(const settings *s, int ranks, bmf_error *err)
+static int announce(const bmf_run *run, const settings *s, int ranks, bmf_error *err)
 {
     bmf_dataset_file *file = NULL;
     int status = check_paths(s, err);
@@ -305,8 +318,11 @@ static int announce(const settings *s, int ranks, bmf_error *err)
                  shape.ratings[BMF_VAL], shape.features, ranks, ranks == 1 ? "" : "s", s->train.threads,
                  s->train.threads == 1 ? "" : "s", bmf_content_mode_name(content), s->train.factors);
     if (shape.user_features > 0)
-        bmf_log_warning("%s: training does not use the %" PRId64 " features of users", bmf_base_name(s->files.dataset),
-                        shape.user_features);
+        bmf_log_info("%" PRId64 " features of users: %s", shape.user_features,
+                     bmf_user_content_name(s->train.user_content));
+    else if (s->train.user_content == BMF_USER_CONTENT_EMBED &&
+             bmf_options_given(&bmf_command_train.syntax, run->given, "user-content"))
+        bmf_log_warning("%s has no features of users for --user-content embed", bmf_base_name(s->files.dataset));
     return BMF_OK;
 }
 
@@ -524,7 +540,7 @@ static int run_train(const bmf_run *run, bmf_error *err)
     if (run->root && !run->output->text && !s->common.quiet)
         run->output->text = stderr;
     if (run->root)
-        announce(s, s->plan && s->plan_ranks > 0 ? (int)s->plan_ranks : ranks, err);
+        announce(run, s, s->plan && s->plan_ranks > 0 ? (int)s->plan_ranks : ranks, err);
     status = bmf_run_share(run, err);
     if (status != BMF_OK)
         return status;
@@ -536,8 +552,8 @@ const bmf_command bmf_command_train = {
                .summary = "a model from a data set, in any number of ranks and threads",
                .usage = "DATA.h5 -o MODEL.h5 [options]",
                .description =
-                   "Trains matrix factorization with biases, blended with item content, by stochastic gradient "
-                   "descent. Prints one line per epoch and writes the best epoch. Runs alone or under mpirun. "
+                   "Trains matrix factorization with biases, blended with content of items and users, by stochastic "
+                   "gradient descent. Prints one line per epoch and writes the best epoch. Runs alone or under mpirun. "
                    "INT, TERM or USR1 stop it after the next merge, with checkpoint and model saved (exit code 7).",
                .positionals = positionals,
                .options = options},

@@ -102,6 +102,9 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "regularization_scaling", meta->regularization_scaling);
     bmf_json_number(&json, "content_regularization", meta->content_regularization);
     bmf_json_number(&json, "content_weight", meta->content_weight);
+    bmf_json_int(&json, "user_features", meta->user_features);
+    bmf_json_number(&json, "user_content_weight", meta->user_content_weight);
+    bmf_json_bool(&json, "implicit_feedback", meta->implicit_feedback);
     bmf_json_text(&json, "time_effects", bmf_time_mode_name(meta->time_effects));
     if (meta->time_effects != BMF_TIME_NONE) {
         bmf_json_int(&json, "time_bins", meta->time_bins);

@@ -60,6 +60,10 @@ void bmf_model_clear(bmf_model *model)
     bmf_free(model->own_bias);
     bmf_free(model->V);
     bmf_free(model->feature_bias);
+    bmf_free(model->own_P);
+    bmf_free(model->own_user_bias);
+    bmf_free(model->U);
+    bmf_free(model->user_feature_bias);
     bmf_free(model->W);
     bmf_free(model->W_scale);
     bmf_free(model->W_norm2);
@@ -90,6 +94,70 @@ int bmf_model_add_features(bmf_model *model, int64_t features, bmf_error *err)
     model->V = V;
     model->feature_bias = feature_bias;
     return BMF_OK;
+}
+
+int bmf_model_add_user_features(bmf_model *model, int64_t user_features, bool implicit, bmf_error *err)
+{
+    const int64_t stride = model->stride, rows = user_features + (implicit ? model->items : 0);
+    float *own_P = bmf_alloc_zero(model->users * stride, sizeof(float), "users' own factors", err);
+    float *own_bias = bmf_alloc_zero(model->users, sizeof(float), "users' own biases", err);
+    float *U = bmf_alloc_zero(rows * stride, sizeof(float), "factors of user features", err);
+    float *feature_bias = bmf_alloc_zero(user_features, sizeof(float), "biases of user features", err);
+    if (!own_P || !own_bias || !U || !feature_bias) {
+        bmf_free(own_P);
+        bmf_free(own_bias);
+        bmf_free(U);
+        bmf_free(feature_bias);
+        return BMF_ERR_MEMORY;
+    }
+    model->own_P = own_P;
+    model->own_user_bias = own_bias;
+    model->U = U;
+    model->user_feature_bias = feature_bias;
+    model->user_features = user_features;
+    model->implicit = rows - user_features;
+    return BMF_OK;
+}
+
+float bmf_model_add_user_embedding(const bmf_model *model, const bmf_csr *rows, int64_t u, float *to)
+{
+    const int64_t first = rows->indptr[u], last = rows->indptr[u + 1];
+    float bias = 0;
+    bmf_model_add_rows(model->U, model->stride, rows->indices + first, rows->data + first, last - first, model->stride,
+                       to);
+    for (int64_t j = first; j < last && rows->indices[j] < model->user_features; j++) /* these come first */
+        bias += rows->data[j] * model->user_feature_bias[rows->indices[j]];
+    return bias;
+}
+
+void bmf_model_blend_users(bmf_model *model, const bmf_csr *rows, const int32_t *users, int64_t count, int threads)
+{
+    const int64_t stride = model->stride;
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    for (int64_t j = 0; j < count; j++) {
+        const int64_t u = users ? users[j] : j;
+        float *P = model->P + u * stride;
+        const float *own = model->own_P + u * stride;
+        memset(P, 0, (size_t)stride * sizeof *P);
+        model->user_bias[u] = model->own_user_bias[u] + bmf_model_add_user_embedding(model, rows, u, P);
+        for (int64_t f = 0; f < stride; f++)
+            P[f] += own[f];
+    }
+}
+
+void bmf_model_add_rows(const float *rows, int64_t pitch, const int32_t *index, const float *value, int64_t count,
+                        int64_t stride, float *to)
+{
+    for (int64_t first = 0; first < stride; first += ROW_FLOATS) {
+        float sum[ROW_FLOATS]; /* stays in registers */
+        memcpy(sum, to + first, sizeof sum);
+        for (int64_t j = 0; j < count; j++) {
+            const float *row = rows + index[j] * pitch + first;
+            for (int l = 0; l < ROW_FLOATS; l++)
+                sum[l] += value[j] * row[l];
+        }
+        memcpy(to + first, sum, sizeof sum);
+    }
 }
 
 float bmf_model_add_embedding(const bmf_model *model, const bmf_csr *content, int64_t i, float *to)
@@ -134,12 +202,25 @@ static void init_rows(float *data, int64_t first, int64_t rows, int64_t columns,
         bmf_rng_normal(bmf_rng_subkey(key, (uint64_t)(first + r)), 0, sd, data + r * stride, columns);
 }
 
+/* The users' own parts and what their features have; those of an item do not depend on how many features there are. */
+static void init_user_features(bmf_model *model, uint64_t seed, double sd)
+{
+    const int64_t k = model->factors, stride = model->stride, G = model->user_features;
+    memset(model->own_P, 0, (size_t)(model->users * stride) * sizeof(float));
+    memset(model->own_user_bias, 0, (size_t)model->users * sizeof(float));
+    memset(model->user_feature_bias, 0, (size_t)G * sizeof(float));
+    init_rows(model->U, 0, G, k, stride, bmf_rng_key(seed, BMF_STREAM_INIT_U), sd);
+    init_rows(model->U + G * stride, 0, model->implicit, k, stride, bmf_rng_key(seed, BMF_STREAM_INIT_Y), sd);
+}
+
 void bmf_model_init(bmf_model *model, uint64_t seed, double init_std)
 {
     int64_t k = model->factors;
     init_rows(model->P, model->first_user, model->users, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_P),
               init_std);
     memset(model->user_bias, 0, (size_t)model->users * sizeof(float));
+    if (model->U)
+        init_user_features(model, seed, init_std);
     if (model->V) {
         init_rows(model->V, 0, model->features, k, model->stride, bmf_rng_key(seed, BMF_STREAM_INIT_V), init_std);
         memset(model->own_Q, 0, (size_t)(model->items * model->stride) * sizeof(float));
@@ -351,16 +432,36 @@ static int create_for(bmf_model_file *file, int64_t first, int64_t last, bmf_mod
 }
 
 const bmf_model_roles bmf_model_roles_now = {
-    BMF_ROLE_P, BMF_ROLE_Q, BMF_ROLE_USER_BIAS, BMF_ROLE_ITEM_BIAS, BMF_ROLE_V, BMF_ROLE_FEATURE_BIAS,
+    .P = BMF_ROLE_P,
+    .Q = BMF_ROLE_Q,
+    .user_bias = BMF_ROLE_USER_BIAS,
+    .item_bias = BMF_ROLE_ITEM_BIAS,
+    .V = BMF_ROLE_V,
+    .feature_bias = BMF_ROLE_FEATURE_BIAS,
+    .own_P = BMF_ROLE_OWN_P,
+    .own_user_bias = BMF_ROLE_OWN_USER_BIAS,
+    .user_V = BMF_ROLE_USER_V,
+    .user_feature_bias = BMF_ROLE_USER_FEATURE_BIAS,
+    .implicit_V = BMF_ROLE_IMPLICIT_V,
 };
 const bmf_model_roles bmf_model_roles_best = {
-    BMF_ROLE_BEST_P,         BMF_ROLE_BEST_Q, BMF_ROLE_BEST_USER_BIAS,
-    BMF_ROLE_BEST_ITEM_BIAS, BMF_ROLE_BEST_V, BMF_ROLE_BEST_FEATURE_BIAS,
+    .P = BMF_ROLE_BEST_P,
+    .Q = BMF_ROLE_BEST_Q,
+    .user_bias = BMF_ROLE_BEST_USER_BIAS,
+    .item_bias = BMF_ROLE_BEST_ITEM_BIAS,
+    .V = BMF_ROLE_BEST_V,
+    .feature_bias = BMF_ROLE_BEST_FEATURE_BIAS,
+    .own_P = BMF_ROLE_BEST_OWN_P,
+    .own_user_bias = BMF_ROLE_BEST_OWN_USER_BIAS,
+    .user_V = BMF_ROLE_BEST_USER_V,
+    .user_feature_bias = BMF_ROLE_BEST_USER_FEATURE_BIAS,
+    .implicit_V = BMF_ROLE_BEST_IMPLICIT_V,
 };
 
 int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model *model, bmf_error *err)
 {
     const int64_t first = model->first_user, m = model->users, n = model->items, F = model->features;
+    const int64_t G = model->user_features;
     const struct {
         bmf_role role;
         int64_t first, rows;
@@ -373,6 +474,11 @@ int bmf_model_read(bmf_model_file *file, const bmf_model_roles *roles, bmf_model
         {roles->item_bias, 0, n, model->V ? model->own_bias : model->item_bias, false},
         {roles->V, 0, F, model->V, true},
         {roles->feature_bias, 0, F, model->feature_bias, false},
+        {roles->own_P, first, m, model->own_P, true},
+        {roles->own_user_bias, first, m, model->own_user_bias, false},
+        {roles->user_V, 0, G, G > 0 ? model->U : NULL, true},
+        {roles->user_feature_bias, 0, G, G > 0 ? model->user_feature_bias : NULL, false},
+        {roles->implicit_V, 0, model->implicit, model->implicit > 0 ? model->U + G * model->stride : NULL, true},
     };
     int status = BMF_OK;
     for (size_t p = 0; p < sizeof part / sizeof *part && status == BMF_OK; p++) {
@@ -416,7 +522,8 @@ static int forget_untrained(bmf_model_file *file, bmf_model *model, bmf_error *e
     if (status == BMF_OK)
         status = bmf_model_file_read_user_counts(file, model->first_user, model->users, count, err);
     if (status == BMF_OK) {
-        forget_rows(model->P, count, model->users, model->stride);
+        if (!bmf_model_meta_has_user_parts(bmf_model_file_meta(file)))
+            forget_rows(model->P, count, model->users, model->stride);
         status = bmf_model_file_read_item_counts(file, 0, model->items, count, err);
     }
     if (status == BMF_OK)

@@ -34,12 +34,24 @@ int bmf_serve_check(const int64_t *index, int64_t count, int64_t limit, bool all
     return BMF_OK;
 }
 
+/* Whether a user without training ratings has features that say something of him. */
+static bool has_features(const blendmf_model *model, int64_t user)
+{
+    const bmf_model *m = &model->model;
+    bool any = m->user_bias[user] != 0;
+    for (int64_t f = 0; f < m->factors; f++)
+        any |= m->P[user * m->stride + f] != 0;
+    return bmf_model_meta_has_user_parts(&model->meta) && any;
+}
+
 bmf_serve_user bmf_serve_user_of(const blendmf_model *model, int64_t user)
 {
     const bmf_model *m = &model->model;
-    if (user < 0 || !model->user_known[user])
+    const bool trained = user >= 0 && model->user_known[user];
+    if (user < 0 || (!trained && !has_features(model, user)))
         return (bmf_serve_user){.known = false};
-    bmf_serve_user out = {.known = true, .bias = (double)m->user_bias[user], .P = m->P + user * m->stride};
+    bmf_serve_user out = {
+        .known = true, .by_content = !trained, .bias = (double)m->user_bias[user], .P = m->P + user * m->stride};
     if (m->W) {
         const int64_t first = m->pattern->indptr[user];
         out.feature = m->pattern->index + first;
@@ -95,11 +107,11 @@ double bmf_serve_score(const blendmf_model *model, const bmf_serve_user *user, i
     return r;
 }
 
-blendmf_basis bmf_serve_basis(const blendmf_model *model, bool user_known, int64_t item)
+blendmf_basis bmf_serve_basis(const blendmf_model *model, const bmf_serve_user *user, int64_t item)
 {
     const blendmf_basis of_item = item < 0 ? BLENDMF_BIAS : (blendmf_basis)model->item_basis[item];
-    if (user_known)
-        return of_item;
+    if (user->known)
+        return user->by_content && of_item == BLENDMF_FACTORS ? BLENDMF_CONTENT : of_item;
     const bool has_bias = of_item == BLENDMF_FACTORS || (of_item == BLENDMF_CONTENT && !model->model.W);
     return has_bias ? BLENDMF_BIAS : BLENDMF_MEAN;
 }
@@ -110,7 +122,7 @@ void bmf_serve_predict(const blendmf_model *model, const bmf_serve_user *user, c
     for (int64_t j = 0; j < count; j++) {
         rating[j] = bmf_serve_score(model, user, item[j]);
         if (basis)
-            basis[j] = bmf_serve_basis(model, user->known, item[j]);
+            basis[j] = bmf_serve_basis(model, user, item[j]);
     }
 }
 

@@ -162,7 +162,7 @@ static void finish_user(const recommend_job *job, int64_t u, bmf_topn *list)
     const int64_t found = list->count < request->top ? list->count : request->top;
     for (int64_t j = 0; j < found; j++) {
         const bmf_ranked entry = list->entry[j];
-        out[j] = (blendmf_ranked){entry.index, entry.score, bmf_serve_basis(job->model, user.known, entry.index)};
+        out[j] = (blendmf_ranked){entry.index, entry.score, bmf_serve_basis(job->model, &user, entry.index)};
     }
     job->found[u] = found;
 }

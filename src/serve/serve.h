@@ -28,7 +28,8 @@ struct blendmf_model {
 
 /* A user as predictions see him, borrowed from the model or a folded-in user. */
 typedef struct bmf_serve_user {
-    bool known; /* else everything below is 0 */
+    bool known;      /* else everything below is 0 */
+    bool by_content; /* by his features alone, which are in bias and P */
     double bias;
     const float *P;         /* (stride); NULL: 0 */
     const int32_t *feature; /* (weights) ascending */
@@ -59,7 +60,8 @@ double bmf_serve_content_term(const bmf_csr *content, const bmf_serve_user *user
 /* Fills content_share and inverse_norm. */
 int bmf_serve_measure_items(blendmf_model *model, bmf_error *err);
 
-blendmf_basis bmf_serve_basis(const blendmf_model *model, bool user_known, int64_t item);
+/* What a prediction rests on. */
+blendmf_basis bmf_serve_basis(const blendmf_model *model, const bmf_serve_user *user, int64_t item);
 
 /* r̂ and bases of one user and items that were checked; basis may be NULL. */
 void bmf_serve_predict(const blendmf_model *model, const bmf_serve_user *user, const int64_t *item, int64_t count,

@@ -10,8 +10,10 @@
 #include "store/train_state.h"
 
 /* Row-wise arrays of a model. Shapes: P (m,k), Q (n,k), V (F,k), user_bias (m), item_bias (n), feature_bias (F). Beside them
- * concat has the sparse matrix W (m,F). A checkpoint has more, all in the group /state: W, W_scale and W_norm2 as they lie
- * in memory (weights, m, m; the last two float64), and in /state/best all of these and the first ones of the best epoch. With
+ * concat has the sparse matrix W (m,F). Where users have features, P and user_bias have these in, and there are user_V (G,k) and
+ * user_feature_bias (G); with implicit feedback implicit_V (n,k). A checkpoint has more, all in the group /state: W, W_scale and
+ * W_norm2 as they lie in memory (weights, m, m; the last two float64), what users have beside their features, own_P (m,k) and
+ * own_user_bias (m), and in /state/best all of these and the first ones of the best epoch. With
  * effects of time the group /time has begin (B, float64), item_effect (n,B), user_slope (m), and user_first, user_mean and
  * user_last (m, float64). */
 typedef enum bmf_role {
@@ -21,9 +23,14 @@ typedef enum bmf_role {
     BMF_ROLE_USER_BIAS,
     BMF_ROLE_ITEM_BIAS,
     BMF_ROLE_FEATURE_BIAS,
+    BMF_ROLE_USER_V,
+    BMF_ROLE_USER_FEATURE_BIAS,
+    BMF_ROLE_IMPLICIT_V,
     BMF_ROLE_W,
     BMF_ROLE_W_SCALE,
     BMF_ROLE_W_NORM2,
+    BMF_ROLE_OWN_P,
+    BMF_ROLE_OWN_USER_BIAS,
     BMF_ROLE_BEST_P,
     BMF_ROLE_BEST_Q,
     BMF_ROLE_BEST_USER_BIAS,
@@ -33,6 +40,11 @@ typedef enum bmf_role {
     BMF_ROLE_BEST_W,
     BMF_ROLE_BEST_W_SCALE,
     BMF_ROLE_BEST_W_NORM2,
+    BMF_ROLE_BEST_OWN_P,
+    BMF_ROLE_BEST_OWN_USER_BIAS,
+    BMF_ROLE_BEST_USER_V,
+    BMF_ROLE_BEST_USER_FEATURE_BIAS,
+    BMF_ROLE_BEST_IMPLICIT_V,
     BMF_ROLE_TIME_BEGIN, /* from here on only with effects of time, which model/time_effects.h explains */
     BMF_ROLE_TIME_ITEM,
     BMF_ROLE_TIME_SLOPE,
@@ -85,9 +97,12 @@ typedef struct bmf_model_meta {
     int64_t ranks, threads;
     char dataset[256]; /* base name of the data set */
     uint64_t dataset_fingerprint;
-    bmf_time_mode time_effects;                  /* none in older files, and then what follows is 0 */
-    int64_t time_bins;                           /* B; 0 where items do not drift */
-    int64_t time_first, time_last;               /* of the training ratings, in the data set's unit */
+    int64_t user_features;         /* G; 0 where users have none, as in older files */
+    int64_t implicit_feedback;     /* 0 or 1: items are features of the users who rated them; 0 in older files */
+    double user_content_weight;    /* 0 in older files */
+    bmf_time_mode time_effects;    /* none in older files, and then what follows is 0 */
+    int64_t time_bins;             /* B; 0 where items do not drift */
+    int64_t time_first, time_last; /* of the training ratings, in the data set's unit */
     double time_item_damping, time_user_damping; /* 0 where nothing is damped by it */
 } bmf_model_meta;
 
@@ -129,6 +144,9 @@ int64_t bmf_role_size(bmf_role role);
 /* Whether the model has W: concat with features. */
 bool bmf_model_meta_has_weights(const bmf_model_meta *meta);
 
+/* Whether users have features or implicit feedback, which are in P and user_bias. */
+bool bmf_model_meta_has_user_parts(const bmf_model_meta *meta);
+
 /* "P", "user_bias", "state/best/P": the data set's name in the file. */
 const char *bmf_role_name(bmf_role role);
 
@@ -155,6 +173,10 @@ int bmf_model_writer_counts(bmf_model_writer *writer, const int32_t *of_users, c
 /* How /content was made from more features, if it was: the group /content_svd. projection->rank is meta->features. Before
  * anything is handed over. Local. */
 int bmf_model_writer_projection(bmf_model_writer *writer, const bmf_projection *projection, bmf_error *err);
+
+/* The features of the users that user_V is of, unscaled: the group /user_content. content->matrix is users × user_features.
+ * Before anything is handed over. Local. */
+int bmf_model_writer_user_content(bmf_model_writer *writer, const bmf_content *content, bmf_error *err);
 
 int bmf_model_writer_history(bmf_model_writer *writer, const bmf_epoch_record *record, int64_t count, bmf_error *err);
 
@@ -186,6 +208,8 @@ int bmf_model_file_verify(const char *path, bmf_error *err);
 int bmf_model_file_read_users(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_items(bmf_model_file *file, bmf_ids *out, bmf_error *err);
 int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
+/* {0} if the model has no features of users. */
+int bmf_model_file_read_user_content(bmf_model_file *file, bmf_content *out, bmf_error *err);
 
 /* Features that /content was reduced to (--content-svd); 0 if it is as in the data set. */
 int64_t bmf_model_file_content_svd(const bmf_model_file *file);

@@ -57,6 +57,9 @@ static const bmf_h5_field fields[] = {
     META(regularization_scaling, BMF_H5_FLOAT64),
     META_TEXT(schedule),
     META_TEXT(merge_precision),
+    META(user_features, BMF_H5_INT64),
+    META(implicit_feedback, BMF_H5_INT64),
+    META(user_content_weight, BMF_H5_FLOAT64),
     /* last, of models with effects of time alone: */
     {"time_effects", BMF_H5_TEXT, offsetof(attributes, time_effects), 16},
     META(time_bins, BMF_H5_INT64),
@@ -67,7 +70,7 @@ static const bmf_h5_field fields[] = {
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
 #define OF_TIME 6
-#define YOUNGER (8 + OF_TIME)
+#define YOUNGER (11 + OF_TIME)
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -112,6 +115,11 @@ bool bmf_model_meta_has_weights(const bmf_model_meta *meta)
     return meta->content == BMF_CONTENT_CONCAT && meta->features > 0;
 }
 
+bool bmf_model_meta_has_user_parts(const bmf_model_meta *meta)
+{
+    return meta->user_features > 0 || meta->implicit_feedback != 0;
+}
+
 int bmf_model_meta_write(hid_t file, const bmf_model_meta *meta, bmf_error *err)
 {
     attributes record = {.meta = *meta};
@@ -149,8 +157,15 @@ int bmf_model_meta_check(const bmf_model_meta *meta, bmf_error *err)
         status = check_range("features", meta->features, 0, err);
     if (status == BMF_OK)
         status = check_range("factors", meta->factors, 1, err);
+    if (status == BMF_OK)
+        status = check_range("user_features", meta->user_features, 0, err);
     if (status != BMF_OK)
         return status;
+    if (meta->implicit_feedback != 0 && meta->implicit_feedback != 1)
+        return bmf_fail(err, BMF_ERR_INPUT, "attribute 'implicit_feedback' is %" PRId64 ", 0 or 1 is allowed",
+                        meta->implicit_feedback);
+    if (!isfinite(meta->user_content_weight))
+        return bmf_fail(err, BMF_ERR_INPUT, "attribute 'user_content_weight' is not finite");
     if (meta->content == BMF_CONTENT_NONE && meta->features != 0)
         return bmf_fail(err, BMF_ERR_INPUT, "attribute 'features' is %" PRId64 ", but 'content' is none",
                         meta->features);

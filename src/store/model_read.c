@@ -82,12 +82,13 @@ static int check_ids(hid_t file, const char *name, int64_t wanted, bmf_error *er
     return status;
 }
 
-static int check_content(const bmf_model_file *file, bmf_error *err)
+/* Content rows of `rows` rows, if there are features. */
+static int check_content(const bmf_model_file *file, const char *name, int64_t rows, int64_t features, bmf_error *err)
 {
     bmf_h5_csr csr;
-    if (file->meta.features == 0)
+    if (features == 0)
         return BMF_OK;
-    int status = bmf_h5_csr_open(file->id, "content", file->meta.items, file->meta.features, &csr, err);
+    int status = bmf_h5_csr_open(file->id, name, rows, features, &csr, err);
     bmf_h5_csr_close(&csr);
     return status;
 }
@@ -102,7 +103,9 @@ static int check_parts(bmf_model_file *file, bmf_error *err)
     if (status == BMF_OK)
         status = check_ids(file->id, "items", file->meta.items, err);
     if (status == BMF_OK)
-        status = check_content(file, err);
+        status = check_content(file, "content", file->meta.items, file->meta.features, err);
+    if (status == BMF_OK)
+        status = check_content(file, "user_content", file->meta.users, file->meta.user_features, err);
     if (status == BMF_OK && file->meta.features > 0)
         status = bmf_h5_exists(file->id, "content_svd", &file->has_svd, err);
     if (status == BMF_OK)
@@ -181,6 +184,14 @@ int bmf_model_file_read_content(bmf_model_file *file, bmf_content *out, bmf_erro
     if (file->meta.features == 0) /* not stored: items without features */
         return finish(file, bmf_csr_create(&out->matrix, file->meta.items, 0, 0, "content", err), err);
     return finish(file, bmf_h5_read_content(file->id, "content", file->meta.items, file->meta.features, out, err), err);
+}
+
+int bmf_model_file_read_user_content(bmf_model_file *file, bmf_content *out, bmf_error *err)
+{
+    const int64_t users = file->meta.users, features = file->meta.user_features;
+    *out = (bmf_content){0};
+    return features ? finish(file, bmf_h5_read_content(file->id, "user_content", users, features, out, err), err)
+                    : BMF_OK;
 }
 
 int64_t bmf_model_file_content_svd(const bmf_model_file *file)

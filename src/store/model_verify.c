@@ -32,6 +32,9 @@ static int verify_content(bmf_model_file *file, bmf_error *err)
     bmf_content content = {0};
     int status = bmf_model_file_read_content(file, &content, err);
     bmf_content_clear(&content);
+    if (status == BMF_OK)
+        status = bmf_model_file_read_user_content(file, &content, err);
+    bmf_content_clear(&content);
     bmf_projection projection = {.rank = 0};
     if (status == BMF_OK)
         status = bmf_model_file_read_projection(file, &projection, err);

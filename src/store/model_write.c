@@ -226,6 +226,24 @@ int bmf_model_writer_projection(bmf_model_writer *writer, const bmf_projection *
     return status;
 }
 
+int bmf_model_writer_user_content(bmf_model_writer *writer, const bmf_content *content, bmf_error *err)
+{
+    const bmf_model_meta *meta = &writer->meta;
+    if (content->matrix.rows != meta->users || content->matrix.columns != meta->user_features)
+        return bmf_fail(err, BMF_ERR_INTERNAL,
+                        "features of users are %" PRId64 " x %" PRId64 " for a model with %" PRId64 " x %" PRId64,
+                        content->matrix.rows, content->matrix.columns, meta->users, meta->user_features);
+    writer->bytes += bmf_h5_estimate_csr(meta->users, bmf_csr_count(&content->matrix)) +
+                     bmf_h5_estimate_strings(&content->feature) +
+                     bmf_h5_estimate(meta->user_features, sizeof *content->idf);
+    int status = bmf_atomic_file_reserve(&writer->place, writer->bytes, err);
+    if (status == BMF_OK)
+        status = bmf_h5_write_content(writer->file, "user_content", meta->users, content, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", writer->path);
+    return status;
+}
+
 /* One field of all records as a data set of its own. All fields are 8 bytes. */
 static int write_column(hid_t group, const bmf_h5_field *field, const bmf_epoch_record *record, int64_t count,
                         uint64_t *column, bmf_error *err)

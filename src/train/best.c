@@ -27,6 +27,12 @@ static void copy_model(bmf_model *to, const bmf_model *from, int threads)
         copy_floats(to->V, from->V, from->features * from->stride, threads);
         copy_floats(to->feature_bias, from->feature_bias, from->features, threads);
     }
+    if (from->U) {
+        copy_floats(to->own_P, from->own_P, from->users * from->stride, threads);
+        copy_floats(to->own_user_bias, from->own_user_bias, from->users, threads);
+        copy_floats(to->U, from->U, (from->user_features + from->implicit) * from->stride, threads);
+        copy_floats(to->user_feature_bias, from->user_feature_bias, from->user_features, threads);
+    }
     if (from->W) {
         copy_floats(to->W, from->W, from->pattern->indptr[from->users], threads);
         memcpy(to->W_scale, from->W_scale, (size_t)from->users * sizeof(double));
@@ -61,7 +67,13 @@ static double start_loss(const bmf_trainer *t)
     double of_content = t->model.W   ? variance * weight2
                         : t->model.V ? (double)o->factors * variance * variance * weight2
                                      : 0;
-    return t->shard.variance + (double)o->factors * variance * variance + of_content;
+    double of_users = 0; /* |y_u|² is user_content_weight² at most, and 1 */
+    if (t->model.user_features > 0)
+        of_users += o->user_content_weight * o->user_content_weight;
+    if (t->model.implicit > 0)
+        of_users += 1;
+    of_users *= (double)o->factors * variance * variance * (1 + (t->model.V ? weight2 : 0));
+    return t->shard.variance + (double)o->factors * variance * variance + of_content + of_users;
 }
 
 /* Clipping keeps values finite for a while when steps overshoot; the loss tells. */
@@ -80,6 +92,8 @@ static void start_anew(bmf_trainer *t)
     memset(model->Q, 0, (size_t)(model->items * model->stride) * sizeof *model->Q);
     if (model->V)
         memset(model->V, 0, (size_t)(model->features * model->stride) * sizeof *model->V);
+    if (model->U)
+        memset(model->U, 0, (size_t)((model->user_features + model->implicit) * model->stride) * sizeof *model->U);
     if (model->W)
         memset(model->W, 0, (size_t)model->pattern->indptr[model->users] * sizeof *model->W);
     bmf_trainer_start(t);

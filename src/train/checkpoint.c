@@ -47,6 +47,7 @@ int bmf_checkpoint_save(bmf_trainer *t, bmf_error *err)
     const double started = bmf_clock_seconds();
     bmf_model_meta meta;
     bmf_train_state state = t->state;
+    bmf_trainer_blend_users(t);
     bmf_trainer_describe(t, &meta);
     state.patience = t->options.patience;
     state.epochs = t->options.epochs;
@@ -222,6 +223,13 @@ static int check_options(const bmf_trainer *t, const bmf_model_file *file, const
         differ_in_count(&all, "content-svd", bmf_model_file_content_svd(file), o->content_svd);
         differ_in_number(&all, "content-weight", meta->content_weight, o->content_weight);
     }
+    differ_in_word(&all, "user-content", bmf_user_content_name(meta->user_features > 0),
+                   bmf_user_content_name(o->user_content));
+    differ_in_count(&all, "implicit-feedback", meta->implicit_feedback, o->implicit_feedback);
+    if (o->content == BMF_CONTENT_NONE && (o->user_content != BMF_USER_CONTENT_NONE || o->implicit_feedback))
+        differ_in_number(&all, "content-regularization", meta->content_regularization, o->content_regularization);
+    if (o->user_content != BMF_USER_CONTENT_NONE)
+        differ_in_number(&all, "user-content-weight", meta->user_content_weight, o->user_content_weight);
     differ_in_number(&all, "init-std", meta->init_std, o->init_std);
     differ_in_number(&all, "clip", meta->clip, o->clip);
     differ_in_word(&all, "merge", meta->merge, bmf_merge_rule_name(o->merge));
@@ -319,8 +327,10 @@ static int read_state(bmf_trainer *t, bmf_model_file *file, const char *path, in
     } else if (status == BMF_OK) {
         bmf_keep_model(t);
     }
-    if (status == BMF_OK)
+    if (status == BMF_OK) {
         bmf_trainer_blend(t);
+        bmf_trainer_blend_users(t);
+    }
     t->best_epoch = meta->best_epoch;
     t->best_loss = meta->val_mse;
     return status;

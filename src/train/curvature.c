@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define SAMPLE 4096   /* users */
+#define ITEMS 2048    /* which are looked at more often */
+#define PANEL 64      /* moments summed side by side */
 #define ITERATIONS 50 /* of the power method */
 
 int64_t bmf_curvature_room(int64_t factors)
@@ -56,5 +58,39 @@ double bmf_curvature_of(bmf_comm *comm, const bmf_model *model, int64_t all_user
     *users = add_moments(model, every, work);
     bmf_comm_sum_double(comm, work, k * k + 1);
     const double count = *users;
+    return count > 0 ? largest_eigenvalue(work, k, work + k * k + 1, work + k * k + 1 + k) / count : 0;
+}
+
+/* Row f of the moments of the sampled items, up to the diagonal, and its mirror image. */
+static void fill_moments(const bmf_model *model, const int32_t *ratings, int64_t every, int64_t f, double *moments)
+{
+    const int64_t k = model->factors;
+    float sum[PANEL];
+    for (int64_t first = 0; first <= f; first += PANEL) {
+        const int64_t count = f + 1 - first < PANEL ? f + 1 - first : PANEL;
+        memset(sum, 0, sizeof sum);
+        for (int64_t i = 0; i < model->items; i += every) {
+            const float *Q = model->Q + i * model->stride, weight = (float)ratings[i] * Q[f];
+            for (int64_t g = 0; g < count; g++)
+                sum[g] += weight * Q[first + g];
+        }
+        for (int64_t g = 0; g < count; g++)
+            moments[f * k + first + g] = moments[(first + g) * k + f] = (double)sum[g];
+    }
+}
+
+double bmf_curvature_of_items(const bmf_model *model, const int32_t *ratings, int threads, double *mean_square,
+                              double *work)
+{
+    const int64_t k = model->factors, every = (model->items + ITEMS - 1) / ITEMS;
+    double count = 0, trace = 0;
+#pragma omp parallel for schedule(dynamic, 4) num_threads(threads) if (threads > 1)
+    for (int64_t f = 0; f < k; f++)
+        fill_moments(model, ratings, every, f, work);
+    for (int64_t i = 0; i < model->items; i += every)
+        count += (double)ratings[i];
+    for (int64_t f = 0; f < k; f++)
+        trace += work[f * k + f];
+    *mean_square = count > 0 ? trace / count / (double)k : 0;
     return count > 0 ? largest_eigenvalue(work, k, work + k * k + 1, work + k * k + 1 + k) / count : 0;
 }

@@ -155,9 +155,9 @@ bool bmf_embed_divide(const bmf_embed *embed, const bmf_embed_window *window, bm
     for (int64_t i = 0; i < n; i++)
         largest = window->steps[i] > largest ? window->steps[i] : largest;
     bmf_pull_describe(&d.factor, window->learning_rate, window->regularization, window->content_regularization,
-                      window->h, window->h_max, largest);
+                      window->h, window->h_max, window->sides, largest);
     bmf_pull_describe(&d.bias, window->bias_learning_rate, window->bias_regularization, window->content_regularization,
-                      1, 1, largest);
+                      1, 1, window->sides, largest);
 #pragma omp parallel reduction(+ : change) num_threads((int)embed->threads) if (embed->threads > 1)
     {
         float *row = embed->work + omp_get_thread_num() * stride;

@@ -13,6 +13,9 @@
  * absolute values), so that no window overshoots whatever the content weight and the number of windows. h_max is the largest
  * eigenvalue of the mean of P_u P_uᵀ; 1 for biases.
  *
+ * Where features of users learn from the same window (train/user_embed.h) both sides would take all of what is common to the ratings,
+ * and together twice as much: h_max counts twice then, on either side.
+ *
  * Where rows have rates of their own, η, λ and a are the item's in the equations of s_i, G_i and Q_i, and those of a feature in
  * its own, to which a n_i / s_i is brought by the ratio of the two η.
  *
@@ -39,6 +42,7 @@ typedef struct bmf_embed_window {
     double learning_rate, bias_learning_rate; /* of the items' factors and those of features; of the biases of both */
     double regularization, bias_regularization, content_regularization;
     const bmf_row_rates *items, *features; /* (n), (F) if rows have rates of their own, else NULL */
+    int sides;                             /* 2 where features of users learn from the window too, else 1 */
     double h, h_max; /* mean of the squared entries of P; largest eigenvalue of their second moments */
 } bmf_embed_window;
 

@@ -238,6 +238,14 @@ void bmf_epoch_destroy(bmf_epoch **epoch)
     *epoch = NULL;
 }
 
+void bmf_epoch_window_of(const bmf_epoch *epoch, int32_t *window_of)
+{
+    for (int64_t t = 0; t < epoch->threads; t++)
+        for (int64_t w = 0; w < epoch->windows; w++)
+            for (int64_t i = epoch->part[t].window_bound[w]; i < epoch->part[t].window_bound[w + 1]; i++)
+                window_of[epoch->order[i]] = (int32_t)w;
+}
+
 void bmf_epoch_begin(bmf_epoch *epoch, uint64_t key)
 {
 #pragma omp parallel for schedule(static, 1) num_threads((int)epoch->threads) if (epoch->threads > 1)

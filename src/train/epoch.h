@@ -23,6 +23,9 @@ bool bmf_epoch_keeps_steps(int64_t windows, int64_t threads, int64_t items, int6
 
 void bmf_epoch_destroy(bmf_epoch **epoch);
 
+/* In which window each user (of the shard) is swept, in every epoch. Pure. */
+void bmf_epoch_window_of(const bmf_epoch *epoch, int32_t *window_of);
+
 /* Puts the users of each window of each part in a new random order, a function of (key, global user): in runs of neighbours
  * where there are many users. */
 void bmf_epoch_begin(bmf_epoch *epoch, uint64_t key);

@@ -28,7 +28,8 @@ static int64_t order_bytes(const bmf_memory_sizes *s)
 bmf_memory_plan bmf_memory_plan_of(const bmf_memory_sizes *s)
 {
     const int64_t word = (int64_t)sizeof(float), item_side = word * s->items * (s->stride + 1);
-    const int64_t parameters = word * s->users * (s->stride + 1) + item_side + s->W_bytes + s->feature_bytes;
+    const int64_t parameters =
+        word * s->users * (s->stride + 1) + item_side + s->W_bytes + s->feature_bytes + s->user_feature_bytes;
     const bool merges = s->copies > 1 || s->ranks > 1;
     const int64_t start = merges || s->feature_bytes > 0 ? item_side : 0; /* of the window */
     bmf_memory_plan plan = {{

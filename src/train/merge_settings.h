@@ -20,7 +20,7 @@ typedef struct bmf_merge_settings {
     bmf_merge_precision precision; /* of what hosts send each other */
     int64_t group;                 /* consecutive ranks that count as a host; 0: those that share memory */
     int64_t factors, threads;
-    int64_t ranks; /* of the run; with fewer of them here a merge is gone through, but for the messages */
+    int64_t ranks;   /* of the run; with fewer of them here a merge is gone through, but for the messages */
     int64_t windows; /* per epoch */
 } bmf_merge_settings;
 

@@ -12,6 +12,12 @@ const char *bmf_merge_rule_name(bmf_merge_rule rule)
     return merge_rule_names[rule];
 }
 
+const char *bmf_user_content_name(bmf_user_content content)
+{
+    static const char *const names[BMF_USER_CONTENTS] = {"none", "embed"};
+    return names[content];
+}
+
 const char *bmf_content_updates_name(bmf_content_updates updates)
 {
     static const char *const names[BMF_UPDATES] = {"window", "step"};
@@ -40,6 +46,7 @@ bmf_train_options bmf_train_defaults(void)
 {
     return (bmf_train_options){
         .content = BMF_CONTENT_EMBED,
+        .user_content = BMF_USER_CONTENT_EMBED,
         .factors = 32,
         .epochs = 100,
         .learning_rate = 0.01,
@@ -53,6 +60,7 @@ bmf_train_options bmf_train_defaults(void)
         .item_bias_regularization = NAN,
         .content_regularization = 0.01,
         .content_weight = 1,
+        .user_content_weight = 1,
         .init_std = 0.05,
         .clip = 5,
         .patience = 5,
@@ -125,6 +133,7 @@ static const real_bound real_bounds[] = {
     {"regularization-scaling", AT(regularization_scaling), 0, 1, false},
     {"content-regularization", AT(content_regularization), 0, 10, false},
     {"content-weight", AT(content_weight), 0, 1000, false},
+    {"user-content-weight", AT(user_content_weight), 0, 1000, false},
     {"init-std", AT(init_std), 0, 10, false},
     {"clip", AT(clip), 0, 1e6, true},
     {"max-seconds", AT(max_seconds), 0, 1e9, false},

@@ -125,6 +125,8 @@ typedef struct model {
     const bmf_plan_request *request;
     bmf_dataset_shape shape;
     int64_t rows, copies;                        /* items that are merged; copies of the item side on a rank */
+    int sides;                                   /* that have features which learn by windows */
+    double sums;                                 /* bytes of the sums over users\' features, in a window */
     double rating, validation, parameter, merge; /* seconds: a, b, c; of a merge without messages */
     double memory, coding;                       /* bytes a second; seconds a row */
 } model;
@@ -145,6 +147,7 @@ static void bytes_of(const model *m, int64_t ranks, int64_t hosts, double *withi
                                 bmf_compact_bytes(precision, k, BMF_EXCHANGE_KEPT));
     *within = 2 * (p - 1) / p * rows * (double)((k + BMF_EXCHANGE_SIDES) * (int64_t)sizeof(float));
     *between = (h - 1) / h * rows * row;
+    *(hosts > 1 ? between : within) += 2 * ((double)ranks - 1) / (double)ranks * m->sums;
 }
 
 /* Seconds that messages(R) take in a merge. */
@@ -196,6 +199,8 @@ static void fit(model *m, const measures *found, const measures *merging, int64_
     const bmf_train_plan *plan = &found->plan;
     const double *phase = found->phase;
     m->rows = merging->plan.merged_rows;
+    m->sides = plan->sides;
+    m->sums = (double)plan->sum_bytes;
     m->copies = plan->copies ? m->options->threads : 1;
     m->rating = plan->train > 0 ? (phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP]) / (double)plan->train : 0;
     m->validation = plan->val > 0 ? phase[BMF_PHASE_VALIDATION] / (double)plan->val : 0;

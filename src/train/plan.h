@@ -6,7 +6,8 @@
  * with a, b, c and the merge without its messages as measured, S(R) as options or bmf_auto_merges say, and
  *     messages(R) = 2 (p − 1)/p float bytes / memory + (H − 1)/H compact bytes / bandwidth + coding
  *                   + (2 ⌈(H − 1)/16⌉ + ⌈log₂ R⌉) latency,
- * where compact bytes are what a host sends of the rows and receives (train/exchange.h), the last two terms only between hosts. */
+ * where compact bytes are what a host sends of the rows and receives (train/exchange.h), and the sums over users' features if there
+ * are any; the last two terms only between hosts. */
 #ifndef BMF_TRAIN_PLAN_H
 #define BMF_TRAIN_PLAN_H
 

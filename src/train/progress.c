@@ -5,12 +5,12 @@
 #include "train/merge.h"
 
 void bmf_pull_describe(bmf_pull *pull, double learning_rate, double lambda, double content_lambda, double h,
-                       double h_max, int64_t largest)
+                       double h_max, int sides, int64_t largest)
 {
     pull->a = bmf_merge_pull(learning_rate, lambda, h);
     pull->eta = learning_rate;
     pull->decay = pull->a > 0 ? lambda * learning_rate / pull->a : 0;
-    pull->curvature = learning_rate * h_max;
+    pull->curvature = learning_rate * h_max * sides;
     pull->content_decay = learning_rate * content_lambda;
     bmf_saturation_init(&pull->saturation, pull->a, largest);
 }

@@ -9,14 +9,16 @@
 typedef struct bmf_pull {
     double a;             /* of a step, with the decay */
     double eta, decay;    /* η; λ η / a */
-    double curvature;     /* η h_max */
+    double curvature;     /* η h_max, for each side that learns */
     double content_decay; /* η λ_c */
     bmf_saturation saturation;
 } bmf_pull;
 
-/* h, h_max: mean square and largest second moment of what multiplies the parameter; largest: steps on one row. */
+/* h, h_max: mean square and largest second moment of what multiplies the parameter; sides: 2 where features of items and of
+ * users learn from the same window, each as if the other stood still: (a + b)² ≤ 2a² + 2b² bounds the curvature of both;
+ * largest: steps on one row. */
 void bmf_pull_describe(bmf_pull *pull, double learning_rate, double lambda, double content_lambda, double h,
-                       double h_max, int64_t largest);
+                       double h_max, int sides, int64_t largest);
 
 /* What n steps did to a row: s = 1 − (1 − a)^n, a n / s times the ratio of the common η to its own, λ η / a. */
 typedef struct bmf_progress {

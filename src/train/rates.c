@@ -45,6 +45,27 @@ static void count_features(const bmf_shard *shard, float *ratings)
             ratings[rows->feature[j]] += rows->value[j] * rows->value[j] * (float)shard->item_ratings[i];
 }
 
+/* Collective. */
+static void count_user_features(bmf_comm *comm, const bmf_shard *shard, const bmf_csr *rows, bmf_rates *rates)
+{
+    for (int64_t u = 0; u < rows->rows; u++)
+        for (int64_t j = rows->indptr[u]; j < rows->indptr[u + 1]; j++)
+            rates->user_feature_ratings[rows->indices[j]] +=
+                rows->data[j] * rows->data[j] * (float)ratings_of(shard, u);
+    bmf_comm_sum_float(comm, rates->user_feature_ratings, rates->user_features);
+}
+
+static int allocate_user_features(int64_t features, bmf_rates *out, bmf_error *err)
+{
+    if (features == 0)
+        return BMF_OK;
+    out->user_features = features;
+    out->user_feature = bmf_alloc_zero(features, sizeof *out->user_feature, "rates of user features", err);
+    out->user_feature_ratings =
+        bmf_alloc_zero(features, sizeof *out->user_feature_ratings, "ratings of user features", err);
+    return out->user_feature && out->user_feature_ratings ? BMF_OK : BMF_ERR_MEMORY;
+}
+
 static int allocate(const bmf_shard *shard, bool with_features, bmf_rates *out, bmf_error *err)
 {
     out->user = bmf_alloc_zero(shard->users, sizeof *out->user, "rates of the users", err);
@@ -61,11 +82,14 @@ static int allocate(const bmf_shard *shard, bool with_features, bmf_rates *out, 
     return out->feature && out->feature_ratings ? BMF_OK : BMF_ERR_MEMORY;
 }
 
-int bmf_rates_create(bmf_comm *comm, const bmf_shard *shard, double scaling, bool with_features, bmf_rates *out,
-                     bmf_error *err)
+int bmf_rates_create(bmf_comm *comm, const bmf_shard *shard, double scaling, bool with_features,
+                     const bmf_csr *user_rows, bmf_rates *out, bmf_error *err)
 {
     *out = (bmf_rates){0};
-    int status = bmf_comm_agree(comm, allocate(shard, with_features, out, err), err);
+    int status = allocate(shard, with_features, out, err);
+    if (status == BMF_OK)
+        status = allocate_user_features(user_rows->columns, out, err);
+    status = bmf_comm_agree(comm, status, err);
     if (status != BMF_OK) {
         bmf_rates_clear(out);
         return status;
@@ -73,6 +97,8 @@ int bmf_rates_create(bmf_comm *comm, const bmf_shard *shard, double scaling, boo
     scale_lambdas(comm, shard, scaling, out);
     if (with_features)
         count_features(shard, out->feature_ratings);
+    if (out->user_feature)
+        count_user_features(comm, shard, user_rows, out);
     return BMF_OK;
 }
 
@@ -84,6 +110,8 @@ void bmf_rates_clear(bmf_rates *rates)
     bmf_free(rates->user_lambda);
     bmf_free(rates->item_lambda);
     bmf_free(rates->feature_ratings);
+    bmf_free(rates->user_feature);
+    bmf_free(rates->user_feature_ratings);
     *rates = (bmf_rates){0};
 }
 
@@ -113,6 +141,9 @@ void bmf_rates_set(const bmf_rates *rates, const bmf_shard *shard, const bmf_tra
     for (int64_t f = 0; rates->feature && f < shard->rows.features; f++)
         rates->feature[f] = rates_of(learning_rate / sqrt(1 + (double)rates->feature_ratings[f] * Q_energy),
                                      bias_learning_rate, o->content_regularization, o->content_regularization);
+    for (int64_t g = 0; g < rates->user_features; g++)
+        rates->user_feature[g] = rates_of(learning_rate / sqrt(1 + (double)rates->user_feature_ratings[g] * P_energy),
+                                          bias_learning_rate, o->content_regularization, o->content_regularization);
 }
 
 void bmf_rates_mean_squares(bmf_comm *comm, const bmf_model *model, const bmf_shard *shard, double *of_P, double *of_Q)

@@ -20,16 +20,20 @@
 typedef struct bmf_rates {
     bmf_row_rates *user, *item;       /* (users), (items) of this epoch; NULL where all rows have the same */
     bmf_row_rates *feature;           /* (features) of V, where features learn by windows, else NULL; decays by λ_c */
+    bmf_row_rates *user_feature;      /* (user features) the same of U */
     float *user_lambda, *item_lambda; /* (users), (items) what λ of the role is multiplied by */
     float *feature_ratings;           /* (features) Σ x_if² over the ratings */
+    float *user_feature_ratings;      /* (user features) Σ y_ug² over the ratings of all ranks */
+    int64_t user_features;
 } bmf_rates;
 
 /* Whether the options ask for them. Pure. */
 bool bmf_rates_are_wanted(const bmf_train_options *options);
 
-/* with_features: those of the shard's content too. On failure *out is {0}. Collective, one status for all. */
-int bmf_rates_create(bmf_comm *comm, const bmf_shard *shard, double scaling, bool with_features, bmf_rates *out,
-                     bmf_error *err);
+/* with_features: those of the shard's content too; user_rows: of the users of the shard, whose features get rates too unless it
+ * is {0}. On failure *out is {0}. Collective, one status for all. */
+int bmf_rates_create(bmf_comm *comm, const bmf_shard *shard, double scaling, bool with_features,
+                     const bmf_csr *user_rows, bmf_rates *out, bmf_error *err);
 void bmf_rates_clear(bmf_rates *rates);
 
 /* The rates of an epoch. learning_rate, bias_learning_rate: now; P_energy, Q_energy: G of one rating, of P and of Q (0: rows

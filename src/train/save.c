@@ -23,18 +23,29 @@ static void add_shared_part(bmf_save_parts *list, bmf_role role, int64_t rows, c
     list->shared[list->shared_parts++] = (bmf_save_part){role, false, rows, data, width, stride};
 }
 
-/* The factors and biases of a model, under the roles they have in the file. */
-static void add_model(bmf_save_parts *list, const bmf_model *model, const bmf_model_roles *as)
+/* The factors and biases of a model, under the roles they have in the file. whole: what users have beside their features too. */
+static void add_model(bmf_save_parts *list, const bmf_model *model, const bmf_model_roles *as, bool whole)
 {
     const int64_t word = (int64_t)sizeof(float), width = model->factors * word, stride = model->stride * word;
     add_user_part(list, as->P, false, model->P, width, stride);
     add_user_part(list, as->user_bias, false, model->user_bias, word, word);
     add_shared_part(list, as->Q, model->items, model->V ? model->own_Q : model->Q, width, stride);
     add_shared_part(list, as->item_bias, model->items, model->V ? model->own_bias : model->item_bias, word, word);
-    if (!model->V)
-        return;
-    add_shared_part(list, as->V, model->features, model->V, width, stride);
-    add_shared_part(list, as->feature_bias, model->features, model->feature_bias, word, word);
+    if (model->V) {
+        add_shared_part(list, as->V, model->features, model->V, width, stride);
+        add_shared_part(list, as->feature_bias, model->features, model->feature_bias, word, word);
+    }
+    if (model->user_features > 0) {
+        add_shared_part(list, as->user_V, model->user_features, model->U, width, stride);
+        add_shared_part(list, as->user_feature_bias, model->user_features, model->user_feature_bias, word, word);
+    }
+    if (model->implicit > 0)
+        add_shared_part(list, as->implicit_V, model->implicit, model->U + model->user_features * model->stride, width,
+                        stride);
+    if (model->U && whole) {
+        add_user_part(list, as->own_P, false, model->own_P, width, stride);
+        add_user_part(list, as->own_user_bias, false, model->own_user_bias, word, word);
+    }
 }
 
 /* W as it lies in memory. */
@@ -66,11 +77,11 @@ static void add_time(bmf_save_parts *list, const bmf_time_effects *time)
 bmf_save_parts bmf_save_list(const bmf_save *save)
 {
     bmf_save_parts list = {.user_parts = 0};
-    add_model(&list, save->model, &bmf_model_roles_now);
+    add_model(&list, save->model, &bmf_model_roles_now, save->state != NULL);
     if (save->state)
         add_weights(&list, save->model, BMF_ROLE_W, BMF_ROLE_W_SCALE, BMF_ROLE_W_NORM2);
     if (save->best) {
-        add_model(&list, save->best, &bmf_model_roles_best);
+        add_model(&list, save->best, &bmf_model_roles_best, true);
         add_weights(&list, save->best, BMF_ROLE_BEST_W, BMF_ROLE_BEST_W_SCALE, BMF_ROLE_BEST_W_NORM2);
     }
     add_time(&list, save->time);
@@ -188,6 +199,18 @@ static void send_weights(bmf_comm *comm, const bmf_model *model, bmf_csr *piece)
     }
 }
 
+static int write_user_content(const bmf_save *save, bmf_model_writer *writer, bmf_error *err)
+{
+    bmf_content content = {0};
+    if (save->meta->user_features == 0)
+        return BMF_OK;
+    int status = bmf_dataset_file_read_user_content(save->dataset, &content, err);
+    if (status == BMF_OK)
+        status = bmf_model_writer_user_content(writer, &content, err);
+    bmf_content_clear(&content);
+    return status;
+}
+
 int bmf_save_create_writer(const bmf_save *save, int64_t weights, bmf_model_writer **out, bmf_error *err)
 {
     bmf_ids users = {0}, items = {0};
@@ -203,6 +226,8 @@ int bmf_save_create_writer(const bmf_save *save, int64_t weights, bmf_model_writ
         status = bmf_model_writer_create(save->path, save->meta, &users, &items, used, weights, save->state, out, err);
     if (status == BMF_OK && reduced)
         status = bmf_model_writer_projection(*out, &save->reduced->projection, err);
+    if (status == BMF_OK)
+        status = write_user_content(save, *out, err);
     if (status == BMF_OK)
         status = bmf_model_writer_counts(*out, save->user_ratings, save->item_ratings, err);
     bmf_ids_clear(&users);

@@ -69,6 +69,12 @@ static bmf_merge_settings merge_settings(const bmf_trainer *t)
                                 .windows = o->merges_per_epoch};
 }
 
+/* How many of items and users have features that learn by windows; implicit feedback does not count. */
+static int sides_of(const bmf_trainer *t)
+{
+    return (t->totals != NULL) + (t->model.user_features > 0);
+}
+
 /* The number of merges, and what depends on it. Collective. */
 static int plan_merges(bmf_trainer *t, bmf_error *err)
 {
@@ -77,7 +83,7 @@ static int plan_merges(bmf_trainer *t, bmf_error *err)
     bmf_comm_sum_int64(t->comm, &copies, 1);
     copies *= bmf_trainer_ranks(t) / bmf_comm_size(t->comm);
     if (o->merges_per_epoch == BMF_MERGES_AUTO)
-        o->merges_per_epoch = bmf_auto_merges(copies, t->shard.items, t->shard.all_train, t->totals != NULL);
+        o->merges_per_epoch = bmf_auto_merges(copies, t->shard.items, t->shard.all_train, sides_of(t));
     int status =
         bmf_comm_agree(t->comm,
                        bmf_epoch_create(&t->shard, o->merges_per_epoch, o->threads, t->copies.count,
@@ -120,6 +126,12 @@ void bmf_trainer_blend(bmf_trainer *t)
         bmf_model_blend(&t->model, &content, (int)t->options.threads);
 }
 
+void bmf_trainer_blend_users(bmf_trainer *t)
+{
+    if (t->model.U)
+        bmf_model_blend_users(&t->model, &t->user_rows, NULL, t->model.users, (int)t->options.threads);
+}
+
 void bmf_trainer_start(bmf_trainer *t)
 {
     bmf_model *model = &t->model;
@@ -133,6 +145,13 @@ void bmf_trainer_start(bmf_trainer *t)
         if (t->shard.item_ratings[i] == 0)
             memset(model->Q + i * model->stride, 0, row);
     bmf_trainer_blend(t);
+    bmf_trainer_blend_users(t);
+}
+
+/* Of users, apart from the items of implicit feedback. */
+static int64_t own_features(const bmf_trainer *t)
+{
+    return t->user_rows.columns - (t->options.implicit_feedback ? t->shard.items : 0);
 }
 
 /* A model of the shard's shape, without values. */
@@ -144,18 +163,40 @@ static int create_model(const bmf_trainer *t, bmf_model *model, bmf_error *err)
                                   o->content == BMF_CONTENT_CONCAT ? &t->pattern : NULL, err);
     if (status == BMF_OK && o->content == BMF_CONTENT_EMBED)
         status = bmf_model_add_features(model, shard->rows.features, err);
+    if (status == BMF_OK && t->user_rows.columns > 0)
+        status = bmf_model_add_user_features(model, own_features(t), o->implicit_feedback, err);
     model->global_mean = shard->mean;
     return status;
+}
+
+/* What features of users need, once the windows are known. Collective. */
+static int create_user_embed(bmf_trainer *t, bmf_error *err)
+{
+    if (!t->model.U)
+        return BMF_OK;
+    int32_t *window_of = bmf_alloc(t->shard.users, sizeof *window_of, "windows of the users", err);
+    int status = window_of ? BMF_OK : BMF_ERR_MEMORY;
+    if (status == BMF_OK) {
+        bmf_epoch_window_of(t->epoch, window_of);
+        status = bmf_user_embed_create(&t->user_rows, t->model.user_features, &t->shard.train.matrix, window_of,
+                                       t->options.merges_per_epoch, t->model.stride, t->options.threads, &t->user_embed,
+                                       err);
+    }
+    bmf_free(window_of);
+    return bmf_comm_agree(t->comm, status, err);
 }
 
 /* What features that learn by windows need. */
 static int create_embed(bmf_trainer *t, bmf_error *err)
 {
     const bmf_csr content = bmf_trainer_content(t);
-    if (!t->model.V || features_step(t))
+    const bool items = t->model.V && !features_step(t);
+    if (!items && !t->model.U)
         return BMF_OK;
-    t->totals = bmf_alloc_zero(t->shard.items, sizeof *t->totals, "steps of a window", err);
     t->moments = bmf_alloc(bmf_curvature_room(t->options.factors), sizeof *t->moments, "moments of the factors", err);
+    if (!items)
+        return t->moments ? BMF_OK : BMF_ERR_MEMORY;
+    t->totals = bmf_alloc_zero(t->shard.items, sizeof *t->totals, "steps of a window", err);
     return t->totals && t->moments ? bmf_embed_create(&content, t->model.stride, t->options.threads, &t->embed, err)
                                    : BMF_ERR_MEMORY;
 }
@@ -181,8 +222,8 @@ static int create_rates(bmf_trainer *t, bmf_error *err)
 {
     if (!bmf_rates_are_wanted(&t->options))
         return BMF_OK;
-    int status =
-        bmf_rates_create(t->comm, &t->shard, t->options.regularization_scaling, t->totals != NULL, &t->rates, err);
+    int status = bmf_rates_create(t->comm, &t->shard, t->options.regularization_scaling, t->totals != NULL,
+                                  &t->user_rows, &t->rates, err);
     t->sweep.user_rates = t->rates.user;
     t->sweep.item_rates = t->rates.item;
     return status;
@@ -250,6 +291,42 @@ void bmf_trainer_measure_curvature(bmf_trainer *t)
         t->state.P_curvature = bmf_curvature_of(t->comm, &t->model, t->shard.all_users, t->moments);
 }
 
+/* The rows of the users held here, times the weight, from those of all. */
+static int take_user_content(const bmf_trainer *t, const bmf_csr *all, bmf_csr *out, bmf_error *err)
+{
+    const bmf_shard *shard = &t->shard;
+    const int64_t *indptr = all->indptr + shard->first_user, first = indptr[0];
+    int status =
+        bmf_csr_create(out, shard->users, all->columns, indptr[shard->users] - first, "features of users", err);
+    for (int64_t u = 0; u < shard->users && status == BMF_OK; u++)
+        out->indptr[u + 1] = indptr[u + 1] - first;
+    for (int64_t j = 0; status == BMF_OK && j < out->indptr[shard->users]; j++) {
+        out->indices[j] = all->indices[first + j];
+        out->data[j] = (float)(t->options.user_content_weight * (double)all->data[first + j]);
+    }
+    return status;
+}
+
+/* Features of users as asked for. Collective. */
+static int load_user_rows(bmf_trainer *t, bmf_error *err)
+{
+    const bmf_train_options *o = &t->options;
+    bmf_content all = {0};
+    bmf_csr own = {0};
+    int status = BMF_OK;
+    if (o->user_content == BMF_USER_CONTENT_NONE && !o->implicit_feedback)
+        return BMF_OK;
+    if (o->user_content == BMF_USER_CONTENT_EMBED)
+        status = bmf_dataset_file_read_user_content(t->file, &all, err);
+    if (status == BMF_OK && o->user_content == BMF_USER_CONTENT_EMBED)
+        status = take_user_content(t, &all.matrix, &own, err);
+    if (status == BMF_OK)
+        status = bmf_user_rows_create(&own, &t->shard.train.matrix, o->implicit_feedback, &t->user_rows, err);
+    bmf_csr_clear(&own);
+    bmf_content_clear(&all);
+    return bmf_comm_agree(t->comm, status, err);
+}
+
 /* This rank's ratings, and the content as it is or reduced. Collective. */
 static int load(bmf_trainer *t, bmf_error *err)
 {
@@ -284,13 +361,19 @@ int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err)
             bmf_log_warning("%s has no content: training the plain model", dataset_path);
         t->options.content = BMF_CONTENT_NONE;
     }
+    if (shape.user_features == 0)
+        t->options.user_content = BMF_USER_CONTENT_NONE;
     status = load(t, err);
+    if (status == BMF_OK)
+        status = load_user_rows(t, err);
     if (status == BMF_OK)
         status = bmf_comm_agree(t->comm, allocate(t, err), err);
     if (status == BMF_OK)
         status = create_rates(t, err);
     if (status == BMF_OK)
         status = plan_merges(t, err);
+    if (status == BMF_OK)
+        status = create_user_embed(t, err);
     if (status == BMF_OK && bmf_comm_rank(t->comm) == 0)
         status = bmf_dataset_file_fingerprint(t->file, &t->fingerprint, err);
     status = bmf_comm_agree(t->comm, status, err);
@@ -310,6 +393,8 @@ void bmf_trainer_end_epochs(bmf_trainer *t)
     bmf_epoch_destroy(&t->epoch);
     bmf_item_copies_clear(&t->copies);
     bmf_embed_clear(&t->embed);
+    bmf_user_embed_clear(&t->user_embed);
+    bmf_csr_clear(&t->user_rows);
     bmf_rates_clear(&t->rates);
     bmf_free(t->moments);
     bmf_free(t->totals);
@@ -344,6 +429,23 @@ static int64_t weight_bytes(const bmf_model *model)
 static int64_t feature_bytes(const bmf_trainer *t)
 {
     return t->model.V ? (t->shard.items + t->model.features) * (t->model.stride + 1) * (int64_t)sizeof(float) : 0;
+}
+
+/* The same of users. */
+static int64_t user_feature_bytes(const bmf_trainer *t)
+{
+    const bmf_model *m = &t->model;
+    return m->U ? ((m->users + m->user_features + m->implicit) * m->stride + m->users + m->user_features) *
+                      (int64_t)sizeof(float)
+                : 0;
+}
+
+static int64_t user_content_bytes(const bmf_trainer *t)
+{
+    const bmf_csr *rows = &t->user_rows;
+    return t->model.U ? bmf_user_embed_bytes(rows->rows, rows->columns, bmf_csr_count(rows),
+                                             t->options.merges_per_epoch, t->model.stride)
+                      : 0;
 }
 
 static int64_t embed_bytes(const bmf_trainer *t)
@@ -393,9 +495,11 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
         .hosts = planned_hosts(t),
         .W_bytes = weight_bytes(&t->model),
         .feature_bytes = feature_bytes(t),
-        .content_bytes = content_bytes(t),
+        .content_bytes = content_bytes(t) + user_content_bytes(t),
+        .user_feature_bytes = user_feature_bytes(t),
         .rate_bytes = t->rates.user
-                          ? bmf_rates_bytes(shard->users, shard->items, t->rates.feature ? shard->rows.features : 0)
+                          ? bmf_rates_bytes(shard->users, shard->items,
+                                            (t->rates.feature ? shard->rows.features : 0) + t->rates.user_features)
                           : 0,
         .time_bytes = bmf_time_effects_bytes(t->time.mode, shard->users, shard->items, t->time.bins),
         .time_fit_bytes = bmf_time_fit_bytes(&t->time, bmf_csr_count(&shard->train.matrix)),
@@ -406,6 +510,8 @@ void bmf_trainer_plan(bmf_trainer *t, bmf_train_plan *plan)
                              .train = sizes.train,
                              .val = sizes.val,
                              .users = sizes.users,
+                             .sides = sides_of(t),
+                             .sum_bytes = bmf_user_embed_sum_bytes(&t->user_embed),
                              .merged_rows = bmf_merge_rows(t->merge)};
     plan->memory = bmf_memory_plan_of(&sizes);
     const double mine = (double)bmf_memory_plan_total(&plan->memory);
@@ -453,6 +559,9 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
         .ranks = bmf_comm_size(t->comm),
         .threads = o->threads,
         .dataset_fingerprint = t->fingerprint,
+        .user_features = t->model.user_features,
+        .implicit_feedback = t->model.implicit > 0,
+        .user_content_weight = t->model.user_features > 0 ? o->user_content_weight : 0,
         .time_effects = t->time.mode,
         .time_bins = t->time.bins,
         .time_first = t->time.first,

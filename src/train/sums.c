@@ -44,12 +44,16 @@ bmf_norms bmf_norms_of(const bmf_model *model, double of_P, int threads)
     bmf_norms norms = {
         .of_P = of_P,
         .of_Q = bmf_squares_of(model->V ? model->own_Q : model->Q, model->items * model->stride, threads),
-        .of_user_bias = bmf_squares_of(model->user_bias, model->users, threads),
+        .of_user_bias = bmf_squares_of(model->U ? model->own_user_bias : model->user_bias, model->users, threads),
         .of_item_bias = bmf_squares_of(model->V ? model->own_bias : model->item_bias, model->items, threads),
     };
     if (model->V)
         norms.of_features = bmf_squares_of(model->V, model->features * model->stride, threads) +
                             bmf_squares_of(model->feature_bias, model->features, threads);
+    if (model->U)
+        norms.of_features +=
+            bmf_squares_of(model->U, (model->user_features + model->implicit) * model->stride, threads) +
+            bmf_squares_of(model->user_feature_bias, model->user_features, threads);
     for (int64_t u = 0; model->W && u < model->users; u++)
         norms.of_W += model->W_scale[u] * model->W_scale[u] * model->W_norm2[u];
     return norms;

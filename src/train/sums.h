@@ -8,7 +8,7 @@
 double bmf_squares_of(const float *value, int64_t count, int threads);
 
 /* ‖·‖² (of_P is the caller's, who has it from the merge) of the users held here (of_P, of_user_bias, of_W, of W as it is,
- * scaled), of the items (their own parts where features have theirs) and of the features. */
+ * scaled), of the items (own parts of either where features have theirs) and of the features, those of users too. */
 typedef struct bmf_norms {
     double of_P, of_Q, of_user_bias, of_item_bias, of_W, of_features;
 } bmf_norms;

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "train/best.h"
 #include "train/checkpoint.h"
+#include "train/curvature.h"
 #include "train/save.h"
 #include "train/sums.h"
 #include "train/trainer.h"
@@ -57,7 +58,8 @@ static void merge_window(bmf_trainer *t, int64_t window, bmf_window_sums *sums)
     };
     const uint64_t number = (uint64_t)(t->state.epoch * o->merges_per_epoch + window);
     bmf_merge_window(t->merge, steps, &pulls, bmf_rng_subkey(bmf_rng_key(o->seed, BMF_STREAM_MERGE), number), sums);
-    t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
+    if (!t->model.U)
+        t->state.P_mean_square = mean_square_of_P(t, sums->P_squares);
 }
 
 /* Divides what the merged window did to the items between them and their features. False if that is not finite. Local: the
@@ -76,10 +78,43 @@ static bool divide_window(bmf_trainer *t, int64_t window, double h)
         .content_regularization = o->content_regularization,
         .items = t->rates.item,
         .features = t->rates.feature,
+        .sides = t->model.U ? 2 : 1,
         .h = h,
         .h_max = t->state.P_curvature,
     };
     return bmf_embed_divide(&t->embed, &did, &t->model, &t->copies.start);
+}
+
+/* Divides what the window did to its users between them and their features. False on all ranks if that is not finite on any.
+ * Collective. */
+static bool divide_users(bmf_trainer *t, int64_t window)
+{
+    const bmf_train_options *o = &t->options;
+    double mean_square;
+    const double largest =
+        bmf_curvature_of_items(&t->model, t->shard.item_ratings, (int)o->threads, &mean_square, t->moments);
+    const bmf_user_window did = {
+        .window = window,
+        .learning_rate = t->state.learning_rate,
+        .bias_learning_rate = bmf_trainer_bias_rate(t),
+        .regularization = o->user_regularization,
+        .bias_regularization = o->user_bias_regularization,
+        .content_regularization = o->content_regularization,
+        .users = t->rates.user,
+        .features = t->rates.user_feature,
+        .sides = t->totals ? 2 : 1,
+        .h = mean_square,
+        .h_max = largest,
+    };
+    return bmf_user_embed_divide(&t->user_embed, t->comm, &did, &t->model);
+}
+
+/* Mean squares of P as far as the window has them: where users have features only the end of the epoch has P whole. */
+static void measure_window(bmf_trainer *t)
+{
+    const bool asked = bmf_merge_is_needed(t->merge) || t->totals || t->state.window == t->options.merges_per_epoch;
+    if (!t->model.U && asked)
+        t->own_P_squares = bmf_trainer_squares_of_P(t);
 }
 
 /* Sweeps and merges the next window. False if anything anywhere is not finite. Collective. */
@@ -89,18 +124,22 @@ static bool run_window(bmf_trainer *t, const volatile int *stop)
     const int64_t window = state->window++;
     t->unsaved = true;
     const bool merges = bmf_merge_is_needed(t->merge);
+    if (t->model.U)
+        bmf_user_embed_begin(&t->user_embed, window, &t->model);
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
     bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, &t->copies, window)};
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_SWEEP);
-    if (merges || t->totals || state->window == t->options.merges_per_epoch)
-        t->own_P_squares = bmf_trainer_squares_of_P(t);
+    measure_window(t);
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_LOSS);
     ask(t, stop, &sums);
     const double h = state->P_mean_square; /* as the window began */
     if (merges)
         merge_window(t, window, &sums);
-    else
+    else if (!t->model.U)
         state->P_mean_square = mean_square_of_P(t, t->own_P_squares);
-    const bool divided = !t->totals || divide_window(t, window, h);
+    bool divided = !t->totals || divide_window(t, window, h);
+    if (t->model.U)
+        divided = divide_users(t, window) && divided;
     if (!t->totals)
         bmf_trainer_blend(t); /* features that moved at every rating */
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
@@ -146,7 +185,8 @@ static int run_windows(bmf_trainer *t, const volatile int *stop, ending *how, bm
     return status;
 }
 
-/* λ‖P‖² + λ‖Q‖² + λ‖b_u‖² + λ‖b_i‖² + λ_c (‖W‖², or ‖V‖² + ‖β‖²) over all ranks, each with its own λ. */
+/* λ‖P‖² + λ‖Q‖² + λ‖b_u‖² + λ‖b_i‖² + λ_c (‖W‖², or ‖V‖² + ‖β‖², and those of user
+ * features) over all ranks, each with its own λ. */
 static double penalty(bmf_trainer *t)
 {
     const bmf_train_options *o = &t->options;
@@ -156,6 +196,17 @@ static double penalty(bmf_trainer *t)
     bmf_comm_sum_double(t->comm, &of_users, 1);
     return of_users + o->item_regularization * norms.of_Q + o->item_bias_regularization * norms.of_item_bias +
            o->content_regularization * norms.of_features;
+}
+
+/* Users as the epoch leaves them, where they have features. Collective. */
+static void end_windows(bmf_trainer *t)
+{
+    if (!t->model.U)
+        return;
+    bmf_trainer_blend_users(t);
+    bmf_trainer_measure_P(t);
+    t->own_P_squares = bmf_squares_of(t->model.own_P, t->model.users * t->model.stride, (int)t->options.threads);
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
 }
 
 /* The losses of an epoch whose windows are over. Collective; all ranks get the same record. */
@@ -196,7 +247,9 @@ static void record_times(bmf_trainer *t, double share, bmf_epoch_record *record)
     for (int p = 0; p < BMF_PHASES; p++)
         record->phase[p] /= bmf_comm_size(t->comm);
     record->seconds = most[0];
-    record->merge_bytes = (double)bmf_merge_take_bytes(t->merge);
+    const double ranks = bmf_comm_size(t->comm), windows = share * (double)t->options.merges_per_epoch;
+    record->merge_bytes = (double)bmf_merge_take_bytes(t->merge) +
+                          windows * 2 * (ranks - 1) / ranks * (double)bmf_user_embed_sum_bytes(&t->user_embed);
     bmf_comm_max_double(t->comm, &record->merge_bytes, 1);
     record->updates_per_second = share * (double)t->shard.all_train / most[1];
     record->merge_share = most[2] / most[0];
@@ -245,8 +298,10 @@ static int run_epoch(bmf_trainer *t, const bmf_train_observer *observer, const v
     int status = run_windows(t, stop, &how, err);
     if (status != BMF_OK || how == ASKED_TO_STOP)
         return status;
-    if (how == EPOCH_IS_OVER)
+    if (how == EPOCH_IS_OVER) {
+        end_windows(t);
         measure_epoch(t, &record);
+    }
     if (how == NOT_FINITE || bmf_has_diverged(t, &record))
         return recover(t, &record, err);
     const bool best = bmf_is_best(t, &record);
@@ -304,6 +359,7 @@ static int save_all(bmf_trainer *t, bmf_train_result *result, bmf_error *err)
     bmf_error of_checkpoint = BMF_ERROR_INIT;
     if (t->files->checkpoint && t->unsaved)
         bmf_checkpoint_save(t, &of_checkpoint);
+    bmf_trainer_blend_users(t); /* in the middle of an epoch it is this model that is written */
     bmf_trainer_describe(t, &result->meta);
     bmf_trainer_end_epochs(t); /* makes room for what saving needs */
     int status = save_best(t, &result->meta, err);

@@ -18,6 +18,12 @@ const char *bmf_model_io_name(bmf_model_io io);
  * the plain statement of the method, for one thread of one process. */
 typedef enum bmf_content_updates { BMF_UPDATES_WINDOW, BMF_UPDATES_STEP, BMF_UPDATES } bmf_content_updates;
 
+/* How the features of users enter: not at all, or by factors and a bias of each, which its users share. */
+typedef enum bmf_user_content { BMF_USER_CONTENT_NONE, BMF_USER_CONTENT_EMBED, BMF_USER_CONTENTS } bmf_user_content;
+
+/* "none", "embed". */
+const char *bmf_user_content_name(bmf_user_content content);
+
 /* "window", "step". */
 const char *bmf_content_updates_name(bmf_content_updates updates);
 
@@ -40,10 +46,12 @@ const char *bmf_schedule_name(bmf_schedule schedule);
 typedef struct bmf_train_options {
     bmf_content_mode content;
     bmf_content_updates content_updates; /* of BMF_CONTENT_EMBED */
-    int64_t factors;                     /* k ≥ 1 */
-    int64_t epochs;                      /* ≥ 1 */
-    double learning_rate;                /* η > 0 */
-    double bias_learning_rate;           /* of the biases, > 0; NaN: η */
+    bmf_user_content user_content;
+    bool implicit_feedback;    /* the items that a user has training ratings of are features of his too, as in SVD++ */
+    int64_t factors;           /* k ≥ 1 */
+    int64_t epochs;            /* ≥ 1 */
+    double learning_rate;      /* η > 0 */
+    double bias_learning_rate; /* of the biases, > 0; NaN: η */
     bmf_schedule schedule;
     double learning_rate_decay; /* the learning rates are multiplied by it after each epoch; in (0, 1] */
     double regularization;      /* λ of the factors, ≥ 0 */
@@ -52,9 +60,10 @@ typedef struct bmf_train_options {
     double item_regularization; /* of Q */
     double user_bias_regularization, item_bias_regularization;
     double regularization_scaling; /* A in [0, 1]: λ of a row with n ratings goes with (1/n)^A */
-    double content_regularization; /* λ_c of W, or of V and the feature biases, ≥ 0 */
+    double content_regularization; /* λ_c of W, or of V and the feature biases, and of those of users, ≥ 0 */
     int64_t content_svd;           /* features that content is reduced to by truncated SVD; 0: it is used as it is */
     double content_weight;         /* x_i is the stored row times this, ≥ 0 */
+    double user_content_weight;    /* y_u is the user's stored row times this, ≥ 0 */
     double init_std;               /* ≥ 0 */
     double clip;                   /* bound on every single delta, > 0 */
     int64_t patience;              /* epochs without a better validation loss before stopping; 0: never stop */
@@ -67,7 +76,8 @@ typedef struct bmf_train_options {
     double max_seconds;    /* stop and save once so long has passed since the call, on rank 0; 0: never */
     uint64_t seed;
     bmf_model_io io;
-    int64_t planned_ranks; /* more than there are, in one process: it takes the part of the largest of so many; else 0 */
+    int64_t
+        planned_ranks; /* more than there are, in one process: it takes the part of the largest of so many; else 0 */
     bmf_time_mode time_effects;                  /* which biases drift with time; train/time_effects.h has the rest */
     int64_t time_bins;                           /* B ≥ 1 */
     double time_item_damping, time_user_damping; /* A > 0 of d and s */
@@ -97,11 +107,13 @@ int bmf_train_check(const bmf_train_options *options, bmf_error *err);
 /* What a rank is going to do, known before the first epoch. */
 typedef struct bmf_train_plan {
     int64_t merges_per_epoch;
-    bool copies;            /* each thread has a copy of the item side: runs repeat to the bit */
+    bool copies; /* each thread has a copy of the item side: runs repeat to the bit */
     int64_t hosts;
     int64_t train, val, users; /* of that rank */
+    int sides;                 /* how many of items and users have features that learn by windows */
+    int64_t sum_bytes;         /* of the sums over users' features, reduced in each window */
     int64_t merged_rows;       /* items that a merge is about, those of the last window agreed on */
-    bmf_memory_plan memory; /* of the rank that holds the most */
+    bmf_memory_plan memory;    /* of the rank that holds the most */
 } bmf_train_plan;
 
 typedef enum bmf_stop_reason { BMF_STOP_EPOCHS, BMF_STOP_PATIENCE, BMF_STOP_SIGNAL, BMF_STOP_TIME } bmf_stop_reason;

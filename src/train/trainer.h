@@ -12,6 +12,7 @@
 #include "train/shard.h"
 #include "train/stopwatch.h"
 #include "train/time_effects.h"
+#include "train/user_embed.h"
 
 typedef struct bmf_trainer {
     bmf_comm *comm;
@@ -31,12 +32,15 @@ typedef struct bmf_trainer {
     bmf_epoch *epoch;
     bmf_item_copies copies;
     bmf_merge *merge;
-    bmf_embed embed; /* of features that learn by windows */
-    bmf_rates rates; /* of rows that have their own */
-    double *moments; /* (bmf_curvature_room) to work in, where features learn by windows; else NULL */
+    bmf_embed embed;           /* of features that learn by windows */
+    bmf_csr user_rows;         /* (users × (G + implicit)) weighted features of the users held here; {0} without */
+    bmf_user_embed user_embed; /* of these */
+    bmf_rates rates;           /* of rows that have their own */
+    double *moments; /* (bmf_curvature_room) to work in, where features of items or users learn by windows; else NULL */
     int32_t *totals; /* (items) steps of the last window over all ranks, where features learn by windows; else NULL */
-    bmf_stopwatch watch;   /* of the epoch */
-    double own_P_squares;  /* of the users held here, as of the last window */
+    bmf_stopwatch watch; /* of the epoch */
+    double
+        own_P_squares; /* of the users held here, as of the last window; of their own parts where they have features */
     bmf_train_state state; /* where training is; weights and best are filled in when it is saved */
     bmf_window_sums asked; /* by anyone in the last window: signals, late, save */
     int64_t best_epoch;
@@ -88,5 +92,8 @@ bmf_csr bmf_trainer_content(const bmf_trainer *t);
 
 /* Sets what predictions use from the own parts of items and features; nothing to do for other models. */
 void bmf_trainer_blend(bmf_trainer *t);
+
+/* The same of users. While an epoch runs P and user_bias are whole only for the users that are being swept. */
+void bmf_trainer_blend_users(bmf_trainer *t);
 
 #endif

@@ -47,8 +47,10 @@ class Checkpoints(CommandTest):
         """Parts of a run, on the same ranks: every bit as in one go, and the log goes on."""
         own_rates = ("--schedule", "adagrad", "--regularization-scaling", 0.5)
         across_hosts = ("--ranks-per-host", 1, "--merge-precision", "int4")
+        self.data = self.make_dataset(user_features=4)
         runs = (("none",), ("concat",), ("embed",), ("embed", *own_rates), ("none", "--schedule", "bold-driver"),
-                ("embed", *across_hosts))
+                ("embed", *across_hosts), ("none", "--user-content", "none"), ("embed", "--implicit-feedback"),
+                ("none", "--implicit-feedback", "--user-content", "none"))
         for number, (content, *rates) in enumerate(runs):
             for ranks in (None, 2):
                 with self.subTest(content=content, ranks=ranks, rates=rates):
@@ -119,6 +121,15 @@ class Checkpoints(CommandTest):
                              "--patience, --merges-per-epoch, --merge-precision, --ranks-per-host and the numbers of "
                              "ranks and threads may change")
         self.assertEqual(self.checkpoint.read_bytes(), (self.dir / "copy").read_bytes())
+
+    def test_options_of_users_that_must_not_differ(self):
+        self.data = self.make_dataset(user_features=4)
+        self.succeed(*self.args("--epochs", 2))
+        for options, difference in ((("--user-content", "none"), "--user-content embed (now none)"),
+                                    (("--implicit-feedback",), "--implicit-feedback 0 (now 1)"),
+                                    (("--user-content-weight", 2), "--user-content-weight 1 (now 2)")):
+            message = self.fail_with(USAGE, *self.args("--epochs", 4, "--resume", *options))
+            self.assertIn(f"was made with {difference}; only", message)
 
     def test_other_files(self):
         self.succeed(*self.args("--epochs", 2))

@@ -178,12 +178,6 @@ class Training(CommandTest):
                                  "--item-bias-regularization", 3)
         self.assertIn("--item-bias-regularization 3", message)
 
-    def test_features_of_users_are_not_passed_over_in_silence(self):
-        data = self.make_dataset(user_features=3)
-        result = self.succeed("train", data, "-o", self.dir / "m.h5", "--epochs", 1, ranks=2)
-        self.assertEqual([line for line in result.messages() if "warning" in line],
-                         ["blendmf: warning: data.h5: training does not use the 3 features of users"])
-
     def test_without_validation_ratings(self):
         data = self.make_dataset(split_ratios="1,0,0")
         result = self.succeed("train", data, "-o", self.dir / "m.h5", "--epochs", 3, "--factors", 2)

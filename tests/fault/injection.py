@@ -50,7 +50,7 @@ COMMANDS = [
     Command("train {data.h5} -o {out.h5} --log-json {log} " + TRAINED, ["out.h5", "json", "log"], streams=["log"],
             ranks=(None, 2, 3)),
     Command("train {data.h5} -o {out.h5} --checkpoint {checkpoint.h5} --checkpoint-every 1 --content-svd 3 "
-            "--time-effects both --time-bins 3 " + TRAINED,
+            "--time-effects both --time-bins 3 --implicit-feedback " + TRAINED,
             ["out.h5", "json", "checkpoint.h5"], ranks=(None, 2), kept=["checkpoint.h5.previous"]),
     Command("evaluate {model.h5} {data.h5} --baselines --threads 1 -q --json {json}", ["json"], ranks=(None, 2, 3)),
     Command("predict {model.h5} --pairs {ratings.csv} -o {rows.csv} --threads 1 -q --json {json}", ["rows.csv", "json"]),
@@ -60,7 +60,8 @@ COMMANDS = [
     Command("similar {model.h5} --item 3 -o {rows.csv} -q", ["rows.csv"]),
     Command("export {model.h5} --to csv -o {made} -q", [], kept=["made", *(f"made/{name}.csv" for name in (
         "P_matrix", "Q_matrix", "b_u", "b_i", "mu", "idf", "content", "W", "time_begin", "time_item_effect", "time_user_slope",
-        "time_user_first", "time_user_mean", "time_user_last"))]),
+        "time_user_first", "time_user_mean", "time_user_last", "user_content",
+        "U_matrix", "gamma"))]),
     Command("info {model.h5} -q --json {json}", ["json"]),
     Command("info {data.h5} -q --json {json}", ["json"]),
 ]

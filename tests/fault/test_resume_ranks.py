@@ -24,7 +24,7 @@ class ResumeOnOtherRanks(CheckpointTest):
 
     def part(self, ranks, epochs, *more):
         return run("train", self.data, "-o", self.model, "--factors", 32, "--checkpoint", self.checkpoint, "--resume",
-                   "--patience", 0, "--epochs", epochs, "--threads", self.threads, "--content", self.content, *more,
+                   "--patience", 0, "--epochs", epochs, "--threads", self.threads, "--content", self.content, *self.more, *more,
                    ranks=ranks)
 
     def rmse(self):
@@ -35,12 +35,13 @@ class ResumeOnOtherRanks(CheckpointTest):
             path.unlink(missing_ok=True)
 
     def test_quality(self):
-        for self.content, self.threads in (("none", 1), ("concat", 1), ("embed", 1), ("concat", 2)):
+        for self.content, self.threads, *self.more in (("none", 1), ("concat", 1), ("embed", 1), ("concat", 2),
+                                                       ("none", 1, "--implicit-feedback")):
             self.forget()
             self.assertEqual(self.part(1, LATER).code, OK)
             whole = self.rmse()
             for ranks in PATHS[-TRIED:]:
-                with self.subTest(content=self.content, threads=self.threads, ranks=ranks):
+                with self.subTest(content=self.content, threads=self.threads, more=self.more, ranks=ranks):
                     self.forget()
                     for i, count in enumerate(ranks):
                         epochs = EPOCHS + (LATER - EPOCHS) * i // (len(ranks) - 1)
@@ -52,7 +53,7 @@ class ResumeOnOtherRanks(CheckpointTest):
 
     def test_in_the_middle_of_an_epoch(self):
         """Stopped by the clock after some merge of eight, and resumed with other numbers of ranks and merges."""
-        self.content, self.threads = "none", 1
+        self.content, self.threads, self.more = "none", 1, []
         self.assertEqual(self.part(1, LATER).code, OK)
         whole, in_the_middle = self.rmse(), 0
         for attempt in range(4):

@@ -22,7 +22,7 @@ static void read_rows(bmf_model_file *file, bmf_role role, bmf_error *err)
 static void read_parts(bmf_model_file *file, bmf_error *err)
 {
     bmf_ids users, items;
-    bmf_content content = {0};
+    bmf_content content = {0}, user_content;
     bmf_projection projection;
     bmf_epoch_record *history;
     int64_t epochs;
@@ -30,6 +30,7 @@ static void read_parts(bmf_model_file *file, bmf_error *err)
     fuzz_require_answer(bmf_model_file_read_items(file, &items, err), err);
     if (bmf_model_file_meta(file)->features > 0)
         fuzz_require_answer(bmf_model_file_read_content(file, &content, err), err);
+    fuzz_require_answer(bmf_model_file_read_user_content(file, &user_content, err), err);
     fuzz_require_answer(bmf_model_file_read_projection(file, &projection, err), err);
     fuzz_require_answer(bmf_model_file_read_history(file, &history, &epochs, err), err);
     for (int role = 0; role < BMF_ROLES; role++)
@@ -42,6 +43,7 @@ static void read_parts(bmf_model_file *file, bmf_error *err)
     bmf_ids_clear(&users);
     bmf_ids_clear(&items);
     bmf_content_clear(&content);
+    bmf_content_clear(&user_content);
     bmf_projection_clear(&projection);
     bmf_free(history);
 }

@@ -113,6 +113,9 @@ with tempfile.TemporaryDirectory() as folder:
     # steps so long that the best epoch is not the last one, and is stored beside it
     make("train", data, "-o", work / "model.h5", "--content", "concat", "--factors", 3, "--epochs", 6, "--threads", 1,
          "--learning-rate", 0.3, "--checkpoint", CORPUS / "model" / "checkpoint.h5")
+    # the same with features of users, whose parts the state has
+    make("train", CORPUS / "dataset" / "users.h5", "-o", work / "model.h5", "--implicit-feedback", "--factors", 3, "--epochs", 6,
+         "--threads", 1, "--learning-rate", 0.3, "--checkpoint", CORPUS / "model" / "users.h5")
     for name, libver, how in FORMS:
         bounds = "earliest" if libver == "earliest" else ("v110", "v110")
         rewrite(data, CORPUS / "dataset" / f"{name}.h5", bounds, **how)

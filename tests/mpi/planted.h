@@ -29,8 +29,8 @@ static inline void remove_directory(const char *path)
         print_error("cannot remove %s\n", path);
 }
 
-/* Writes users × items with that many ratings to `path`; all ranks return when it is there. */
-static inline void write_planted(const char *path, int64_t users, int64_t items, int64_t ratings)
+/* Writes users × items with that many ratings to `path`, of users in `groups` groups; all ranks return when it is there. */
+static inline void write_planted_groups(const char *path, int64_t users, int64_t items, int64_t ratings, int64_t groups)
 {
     bmf_error err = BMF_ERROR_INIT;
     int status = BMF_OK;
@@ -42,6 +42,7 @@ static inline void write_planted(const char *path, int64_t users, int64_t items,
         options.ratings = ratings;
         options.factors = 4;
         options.features = 20;
+        options.user_features = groups;
         options.noise = 0.5;
         options.seed = 7;
         status = bmf_synth(&options, &dataset, &err);
@@ -53,6 +54,11 @@ static inline void write_planted(const char *path, int64_t users, int64_t items,
     if (bmf_comm_agree(world, status, &err) != BMF_OK && bmf_comm_rank(world) == 0)
         print_error("%s\n", err.text);
     assert_all(err.status == BMF_OK);
+}
+
+static inline void write_planted(const char *path, int64_t users, int64_t items, int64_t ratings)
+{
+    write_planted_groups(path, users, items, ratings, 0);
 }
 
 #endif

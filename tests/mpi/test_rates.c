@@ -59,7 +59,7 @@ static void test_scaled_regularization(void **state)
     for (int half = 0; half <= 2; half++) {
         const double A = half / 2.0;
         bmf_rates rates;
-        assert_all(bmf_rates_create(world, &shard, A, false, &rates, &err) == BMF_OK);
+        assert_all(bmf_rates_create(world, &shard, A, false, &(bmf_csr){0}, &rates, &err) == BMF_OK);
         bmf_rates_set(&rates, &shard, &options, 0.5, 0.25, 0, 0);
         const double mean = (1 + 4 * pow(4, -A)) / 5;
         assert_all(rates.user[0].eta == 0.5f && rates.user[0].bias_eta == 0.25f && !rates.feature);
@@ -82,9 +82,17 @@ static void test_adagrad(void **state)
     const bmf_train_options options = make_options();
     bmf_rates rates;
     bmf_error err = BMF_ERROR_INIT;
-    assert_all(bmf_rates_create(world, &shard, 0, true, &rates, &err) == BMF_OK);
+    /* Users with 1, 4 and 0 ratings have the features 0, 0 and 1, and 1. */
+    bmf_csr rows = {USERS, 2, (int64_t[]){0, 1, 3, 4}, (int32_t[]){0, 0, 1, 1}, (float[]){1, 0.5f, 2, 3}};
+    assert_all(bmf_rates_create(world, &shard, 0, true, &rows, &rates, &err) == BMF_OK);
     bmf_rates_set(&rates, &shard, &options, 0.5, 0.25, 2, 3);
     assert_all(close_to(rates.user[1].eta, 0.5 / sqrt(1 + 4 * 2)) && close_to(rates.user[2].eta, 0.5));
+    const double of_feature[2] = {(1 + 0.25 * 4) * ranks, 4 * 4 * ranks};
+    for (int g = 0; g < 2; g++) {
+        assert_all(close_to(rates.user_feature[g].eta, 0.5 / sqrt(1 + of_feature[g] * 2)));
+        assert_all(
+            close_to(rates.user_feature[g].decay, options.content_regularization * (double)rates.user_feature[g].eta));
+    }
     assert_all(close_to(rates.user[1].decay, 0.1 * 0.5 / 3));
     assert_all(close_to(rates.item[2].eta, 0.5 / sqrt(1 + 2 * ranks * 3)) && rates.item[2].bias_eta == 0.25f);
     assert_all(close_to(rates.feature[0].eta, 0.5 / sqrt(1 + ranks * (0.25 * 1 + 2) * 3)));
@@ -103,7 +111,7 @@ static void test_decays_are_bounded(void **state)
     options.user_regularization = 5;
     bmf_rates rates;
     bmf_error err = BMF_ERROR_INIT;
-    assert_all(bmf_rates_create(world, &shard, 1, false, &rates, &err) == BMF_OK);
+    assert_all(bmf_rates_create(world, &shard, 1, false, &(bmf_csr){0}, &rates, &err) == BMF_OK);
     bmf_rates_set(&rates, &shard, &options, 0.1, 0.1, 0, 0);
     assert_all(rates.user[0].decay == 0.5f && rates.user[1].decay < 0.5f);
     bmf_rates_clear(&rates);

@@ -25,11 +25,12 @@ class Commands(CommandTest):
 
     def test_train_and_evaluate(self):
         """By the plain kernel, whose accesses are all looked at, and a fast one, whose long vectors are not."""
-        data = self.make_dataset(users=300, items=100, ratings=9000)
+        data = self.make_dataset(users=300, items=100, ratings=9000, user_features=6)
         for content in ("none", "concat", "embed"):
             for kernel in ("ref", "baseline"):
                 with self.subTest(content, kernel=kernel), unittest.mock.patch.dict(os.environ, BMF_KERNEL=kernel):
                     self.train(data, "--content", content, "--factors", 8, "--exact-train-loss", "--merges-per-epoch", 3)
+                    self.train(data, "--content", content, "--factors", 8, "--implicit-feedback")
             for candidates in ("rated", "all"):
                 self.succeed("evaluate", self.dir / "m.h5", data, "--baselines", "--candidates", candidates, *FOUR)
 

@@ -178,7 +178,7 @@ static double run_window(world *w, double eta)
     const bmf_sweep sweep = sweep_of(w, eta);
     const double h = mean_square_of_P(w);
     const double squares = bmf_sweep_reference(&sweep, users, M, 1);
-    const bmf_embed_window did = {w->steps, eta, eta / 2, 0.1, 0.2, 0.3, NULL, NULL, h, K * h};
+    const bmf_embed_window did = {w->steps, eta, eta / 2, 0.1, 0.2, 0.3, NULL, NULL, 1, h, K * h};
     assert_true(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
     return squares;
 }
@@ -237,7 +237,7 @@ static void run_own_window(world *w, double eta)
     sweep.item_rates = items;
     const double h = mean_square_of_P(w);
     bmf_sweep_reference(&sweep, users, M, 1);
-    const bmf_embed_window did = {w->steps, eta, eta, 0.1, 0.2, 0.3, items, features, h, K * h};
+    const bmf_embed_window did = {w->steps, eta, eta, 0.1, 0.2, 0.3, items, features, 1, h, K * h};
     assert_true(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
 }
 
@@ -380,12 +380,34 @@ static void test_threads_make_no_difference(void **state)
     free_world(three);
 }
 
+/* Where features of users learn from the same window, those of items take half of what they would take alone, once that is all. */
+static void test_two_sides_share(void **state)
+{
+    (void)state;
+    world *before = make_world(5, 1, 1), *one = make_world(5, 1, 1), *two = make_world(5, 1, 1);
+    for (int sides = 1; sides <= 2; sides++) {
+        world *w = sides == 1 ? one : two;
+        for (int i = 0; i < N; i++)
+            w->model.Q[i * w->model.stride] += 0.1f;
+        const bmf_embed_window did = {w->steps, 0.01, 0.01, 0, 0, 0, NULL, NULL, sides, 0.1, 1e4};
+        assert_true(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
+    }
+    const int64_t at = 1 * one->model.stride;
+    const double alone = (double)(one->model.V[at] - before->model.V[at]),
+                 both = (double)(two->model.V[at] - before->model.V[at]);
+    assert_true(fabs(alone) > 1e-6);
+    assert_close(both / alone, 0.5, 0.01);
+    free_world(before);
+    free_world(one);
+    free_world(two);
+}
+
 static void test_what_is_not_finite_is_noticed(void **state)
 {
     (void)state;
     world *w = make_world(5, 1, 2);
     w->model.Q[2 * w->model.stride] = INFINITY;
-    const bmf_embed_window did = {w->steps, 0.01, 0.01, 0.1, 0.2, 0.3, NULL, NULL, 0.1, 0.1};
+    const bmf_embed_window did = {w->steps, 0.01, 0.01, 0.1, 0.2, 0.3, NULL, NULL, 1, 0.1, 0.1};
     assert_false(bmf_embed_divide(&w->embed, &did, &w->model, &w->copies.start));
     free_world(w);
 }
@@ -393,9 +415,11 @@ static void test_what_is_not_finite_is_noticed(void **state)
 static void test_windows_nobody_asked_for(void **state)
 {
     (void)state;
-    assert_int_equal(bmf_auto_merges(1, 10700, 9000000, true), 4);
-    assert_int_equal(bmf_auto_merges(1, 9742, 70312, true), 4);
-    assert_int_equal(bmf_auto_merges(64, 10700, 10000000000, true), 8);
+    assert_int_equal(bmf_auto_merges(1, 10700, 9000000, 0), 1);
+    assert_int_equal(bmf_auto_merges(1, 10700, 9000000, 1), 4);
+    assert_int_equal(bmf_auto_merges(1, 9742, 70312, 1), 4);
+    assert_int_equal(bmf_auto_merges(1, 9742, 70312, 2), 8);
+    assert_int_equal(bmf_auto_merges(64, 10700, 10000000000, 1), 8);
 }
 
 int main(void)
@@ -407,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_blended_is_what_the_parts_give),
         cmocka_unit_test(test_no_window_overshoots),
         cmocka_unit_test(test_threads_make_no_difference),
+        cmocka_unit_test(test_two_sides_share),
         cmocka_unit_test(test_what_is_not_finite_is_noticed),
         cmocka_unit_test(test_windows_nobody_asked_for),
     };
