@@ -2,10 +2,11 @@
 """Measures the quality that the README states: means over seeds, with their spread, as Markdown tables.
 
     scripts/quality.py BLENDMF DIR_WITH_MOVIELENS [--tweetings DIR] [--seeds 5]
-                       [--table notebook|blend|merge|content|time|speed|all]
+                       [--table notebook|blend|merge|content|time|users|speed|all]
 
 BLENDMF is the built program; DIR_WITH_MOVIELENS holds ratings.csv, movies.csv and tags.csv of ml-latest-small, and the
-directory of --tweetings ratings.dat and movies.dat of MovieTweetings, which the table of time then has too.
+directory of --tweetings ratings.dat and movies.dat of MovieTweetings, which the table of time then has too. The table of users takes
+other data sets too, as csv or as dat.
 """
 import argparse
 import os
@@ -45,13 +46,22 @@ TUNED = ["--factors", "96", "--learning-rate-decay", "0.97", "--regularization",
 TIME_EFFECTS = ("none", "items", "users", "both")
 STEPS = ["--content-updates", "step"]
 
+# Planted users with features: five ratings each, a tenth of them without any to train on; and a hundred each.
+PLANTED = [("5 ratings a user", ["--users", "20000", "--items", "2000", "--ratings", "100000"]),
+           ("100 ratings a user", ["--users", "1000", "--items", "1600", "--ratings", "100000"])]
+COLUMNS = (("epoch", 1), ("val_mse", 4), ("rmse", 4), ("precision", 4), ("recall", 4))
+OF_USERS = (("epoch", 1), ("val_mse", 4), ("rmse", 4), ("new_user", 4))
+
 
 class Bench:
     """One data set, trained and evaluated many times in a temporary directory."""
 
-    def __init__(self, program, source, directory, features=()):
+    def __init__(self, program, source, directory, features=(), planted=None):
         self.program, self.directory = program, directory
         self.data = os.path.join(directory, "data.h5")
+        if planted:
+            check([program, "synth", *planted, "--user-features", 30, "-o", self.data])
+            return
         kind = "csv" if os.path.exists(f"{source}/ratings.csv") else "dat"
         tags = ["--tags", f"{source}/tags.{kind}"] if os.path.exists(f"{source}/tags.{kind}") else []
         check([program, "import", "--ratings", f"{source}/ratings.{kind}", "--items", f"{source}/movies.{kind}", *tags, *features,
@@ -73,6 +83,7 @@ class Bench:
         trained, tested = json_of(train), json_of(test)
         return {"epoch": trained["best_epoch"], "val_mse": trained["val_mse"], "rmse": tested["rmse"],
                 "precision": tested["precision"], "recall": tested["recall"],
+                "new_user": tested["segments"]["new_user"]["rmse"],
                 "rollbacks": trained["rollbacks"]}
 
     def epoch_seconds(self, content):
@@ -96,22 +107,54 @@ class Bench:
               f"epoch of concat to epoch of plain, k 32, {len(pairs)} pairs: median {statistics.median(c / p for p, c in pairs):.2f} "
               f"({min(c / p for p, c in pairs):.2f} to {max(c / p for p, c in pairs):.2f})", flush=True)
 
-    def row(self, name, options, ranks, threads, seeds):
+    def row(self, name, options, ranks, threads, seeds, columns=COLUMNS):
         """One line of a table: mean ± standard deviation over the seeds, and how often learning rates were halved."""
         results = [self.once(options, ranks, threads, seed) for seed in range(1, seeds + 1)]
         kept = [result for result in results if result]
-        cells = [f"diverged ({len(results) - len(kept)} of {len(results)})"] + [""] * 4 if len(kept) < len(results) else [
-            f"{statistics.mean(r[key] for r in kept):.{digits}f} ± {statistics.pstdev([r[key] for r in kept]):.{digits}f}"
-            for key, digits in (("epoch", 1), ("val_mse", 4), ("rmse", 4), ("precision", 4), ("recall", 4))]
+        cells = [f"diverged ({len(results) - len(kept)} of {len(results)})"] + [""] * (len(columns) - 1)
+        if len(kept) == len(results):
+            cells = [cell([result[key] for result in kept], digits) for key, digits in columns]
         rollbacks = sum(result["rollbacks"] for result in kept)
         if rollbacks:
             name += f", η halved {rollbacks} times in {len(kept)} runs"
         print(f"| {name} | {ranks} × {threads} | " + " | ".join(cells) + " |", flush=True)
 
 
-def head(title):
-    print(f"\n{title}\n\n| run | ranks × threads | best epoch | val MSE | test RMSE | P@10 | R@10 |\n"
-          "|---|---|---|---|---|---|---|", flush=True)
+def cell(values, digits):
+    """Mean ± standard deviation; nothing where there is no such figure."""
+    if None in values:
+        return ""
+    return f"{statistics.mean(values):.{digits}f} ± {statistics.pstdev(values):.{digits}f}"
+
+
+def head(title, last=("P@10", "R@10")):
+    print(f"\n{title}\n\n| run | ranks × threads | best epoch | val MSE | test RMSE | {' | '.join(last)} |\n"
+          f"|---|---|---|---|---|{'---|' * len(last)}", flush=True)
+
+
+def users(bench, source, seeds):
+    """What is known of users beside their ratings, and which items they have rated."""
+    without = ("RMSE of users without training ratings",)
+    for title, planted in PLANTED:
+        with_groups = Bench(bench.program, source, bench.directory, planted=planted)
+        head(f"Features of users, planted, {title}, default options but for what is named", without)
+        for content in ("none", "embed"):
+            for of_users in ("none", "embed"):
+                with_groups.row(f"{content}, users {of_users}", ["--content", content, "--user-content", of_users], 1, 1, seeds,
+                                OF_USERS)
+        for ranks in (2, 3, 4):
+            with_groups.row("embed, users embed", [], ranks, 1, seeds, OF_USERS)
+    head("Implicit feedback, default options but for what is named", without)
+    for features, title in (([], "tfidf"), (DECADE, "binary with decade")):
+        data = Bench(bench.program, source, bench.directory, features)
+        for content in ("none", "concat", "embed") if not features else ("embed",):
+            for implicit in ([], ["--implicit-feedback"]):
+                data.row(f"{content}, {title}{', implicit feedback' if implicit else ''}", ["--content", content, *implicit], 1, 1,
+                         seeds, OF_USERS)
+    for ranks in (2, 3, 4):
+        data.row("embed, binary with decade, implicit feedback", ["--implicit-feedback"], ranks, 1, seeds, OF_USERS)
+    for implicit in ([], ["--implicit-feedback"]):
+        data.row(f"embed, tuned{', implicit feedback' if implicit else ''}", TUNED + implicit, 1, 1, seeds, OF_USERS)
 
 
 def measure_time(program, sources, directory, seeds):
@@ -134,7 +177,7 @@ def main():
     parser.add_argument("source")
     parser.add_argument("--tweetings")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--table", choices=("notebook", "blend", "merge", "content", "time", "speed", "all"), default="all")
+    parser.add_argument("--table", choices=("notebook", "blend", "merge", "content", "time", "users", "speed", "all"), default="all")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(os.path.abspath(options.program), options.source, directory)
@@ -161,6 +204,8 @@ def main():
                 bench.row(rule, MERGE + ["--merge", rule], 16, 1, options.seeds)
         if options.table in ("speed", "all"):
             bench.speed()
+        if options.table in ("users", "all"):
+            users(bench, options.source, options.seeds)
         if options.table in ("content", "all"):
             head("What content is made of")
             for name, features, more in CONTENTS:
