@@ -235,7 +235,7 @@ int bmf_train_plan_run(bmf_comm *comm, const char *dataset, const bmf_train_opti
     const int64_t ranks = request->ranks;
     const bool here = ranks == bmf_comm_size(comm);
     bmf_dataset_file *file = NULL;
-    measures found, merging;
+    measures found = {.seconds = 0}, merging;
     *out = (bmf_plan){.epoch_seconds = 0};
     int status = bmf_comm_agree(comm, bmf_dataset_file_open(dataset, &file, err), err);
     if (status == BMF_OK)
