@@ -320,6 +320,9 @@ int bmf_options_parse(const bmf_syntax *syntax, int argc, char **argv, void *set
     bool options_over = false;
     *help = false;
     memset(given, 0, BMF_OPTIONS_MAX * sizeof *given);
+    for (int count = 0; syntax->options[count].name; count++)
+        if (count == BMF_OPTIONS_MAX)
+            return bmf_fail(err, BMF_ERR_INTERNAL, "%s has more options than there is room for", syntax->command);
     while (c.at < argc && status == BMF_OK) {
         const char *argument = argv[c.at];
         if (options_over || argument[0] != '-' || argument[1] == '\0') {

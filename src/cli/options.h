@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 /* Largest number of options in one table. */
-#define BMF_OPTIONS_MAX 40
+#define BMF_OPTIONS_MAX 64
 
 /* Kind of an option, and the type of the field that receives it. */
 typedef enum bmf_option_kind {
