@@ -50,4 +50,7 @@ printf '%s\n' "${summary[@]}"
 if [[ -z ${BLENDMF_REFERENCE_DATA-} ]]; then
     printf 'BLENDMF_REFERENCE_DATA is not set: the tests on reference data were skipped\n'
 fi
+if ! command -v slurmctld >/dev/null && [[ ! -x /usr/sbin/slurmctld ]]; then
+    printf 'There is no Slurm here (Debian: slurmctld slurmd slurm-client munge): the batch scripts of slurm/ were NOT tested\n'
+fi
 exit "$failed"
