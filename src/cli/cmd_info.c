@@ -161,6 +161,20 @@ static int describe_dataset(const subject *s, json_t **json, bmf_error *err)
     return BMF_OK;
 }
 
+static void print_time(bmf_output *output, const bmf_model_meta *meta)
+{
+    const bool items = bmf_time_mode_has_items(meta->time_effects), users = bmf_time_mode_has_users(meta->time_effects);
+    char of_items[96] = "", of_users[64] = "";
+    if (items)
+        snprintf(of_items, sizeof of_items, ", %" PRId64 " ranges, damping of items %g", meta->time_bins,
+                 meta->time_item_damping);
+    if (users)
+        snprintf(of_users, sizeof of_users, ", damping of users %g", meta->time_user_damping);
+    if (items || users)
+        print_line(output, "effects of time", "%s, times %" PRId64 " to %" PRId64 "%s%s",
+                   bmf_time_mode_name(meta->time_effects), meta->time_first, meta->time_last, of_items, of_users);
+}
+
 static void print_meta(bmf_output *output, const bmf_model_meta *meta)
 {
     print_line(output, "trained on", "%s (fingerprint %016" PRIx64 ")", meta->dataset, meta->dataset_fingerprint);
@@ -177,13 +191,12 @@ static void print_meta(bmf_output *output, const bmf_model_meta *meta)
     print_line(output, "regularization", "P %g, Q %g, user biases %g, item biases %g, content %g, scaling %g",
                meta->user_regularization, meta->item_regularization, meta->user_bias_regularization,
                meta->item_bias_regularization, meta->content_regularization, meta->regularization_scaling);
-    if (meta->time_effects != BMF_TIME_NONE)
-        print_line(output, "effects of time",
-                   "%s, times %" PRId64 " to %" PRId64 ", %" PRId64 " ranges, damping of items %g, of users %g",
-                   bmf_time_mode_name(meta->time_effects), meta->time_first, meta->time_last, meta->time_bins,
-                   meta->time_item_damping, meta->time_user_damping);
-    print_line(output, "ranks", "%" PRId64 " x %" PRId64 " threads, %s merge %" PRId64 " times an epoch, seed %" PRId64,
-               meta->ranks, meta->threads, meta->merge, meta->merges_per_epoch, meta->seed);
+    print_time(output, meta);
+    print_line(output, "ranks",
+               "%" PRId64 " x %" PRId64 " threads on %" PRId64 " host%s (%s between them), %s merge %" PRId64
+               " times an epoch, seed %" PRId64,
+               meta->ranks, meta->threads, meta->hosts, meta->hosts == 1 ? "" : "s", meta->merge_precision, meta->merge,
+               meta->merges_per_epoch, meta->seed);
 }
 
 /* "P 610 x 42, Q 9742 x 42, ..." */

@@ -85,7 +85,7 @@ static const bmf_positional positionals[] = {
 
 static const bmf_option options[] = {
     BMF_TEXT("output", "MODEL.h5", settings, files.model, "model to write: the best epoch, not the last", .letter = 'o',
-             .default_text = "required, but for --plan"),
+             .default_text = "none, and needed unless --plan is given"),
     BMF_CHOICE("content", settings, train.content, content_word,
                "how content enters: not at all, one weight per user and feature, or factors of each feature, which its "
                "items share"),
@@ -187,7 +187,7 @@ static const bmf_option options[] = {
              "ranks are worth having"),
     BMF_INT("plan-ranks", "R", settings, plan_ranks, 1, 1000000,
             OF_PLAN "of a run on R ranks, though there is one here; --ranks-per-host says how they share hosts",
-            .zero_word = "0", .default_text = "those that are here"),
+            .default_text = "those that are here"),
     BMF_FLOAT("plan-bandwidth", "GBIT", settings, plan_bandwidth, 0, 1e5,
               OF_PLAN "what a host sends to others, in Gbit/s", .above_low = true),
     BMF_FLOAT("plan-latency", "US", settings, plan_latency, 0, 1e6,
@@ -430,9 +430,9 @@ static json_t *plan_json(const settings *s, const bmf_plan *plan, int64_t ranks)
     bmf_json_put(&json, "memory", memory_json(&plan->train.memory));
     bmf_json_number(&json, "epoch_seconds", plan->epoch_seconds);
     bmf_json_put(&json, "phase", bmf_phases_json(plan->phase));
-    bmf_json_number(&json, "merge_seconds", plan->merge_seconds);
-    bmf_json_number(&json, "message_seconds", plan->message_seconds);
-    bmf_json_number(&json, "merge_bytes", plan->merge_bytes);
+    bmf_json_number(&json, "seconds_per_merge", plan->merge_seconds);
+    bmf_json_number(&json, "message_seconds_per_merge", plan->message_seconds);
+    bmf_json_number(&json, "bytes_per_merge", plan->merge_bytes);
     bmf_json_int(&json, "useful_ranks", plan->useful_ranks);
     bmf_json_number(&json, "useful_seconds", plan->useful_seconds);
     return bmf_json_done(&json);
@@ -453,7 +453,7 @@ static void print_plan(bmf_output *output, const settings *s, const bmf_plan *pl
                      bmf_output_number(phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP], 5, b),
                      bmf_output_number(phase[BMF_PHASE_WAIT] + phase[BMF_PHASE_MERGE], 5, c),
                      bmf_output_number(phase[BMF_PHASE_VALIDATION], 5, d));
-    bmf_output_print(output, "merge_bytes=%.0f merge_seconds=%s messages_seconds=%s\n", plan->merge_bytes,
+    bmf_output_print(output, "bytes_per_merge=%.0f seconds_per_merge=%s of_messages=%s\n", plan->merge_bytes,
                      bmf_output_number(plan->merge_seconds, 6, a), bmf_output_number(plan->message_seconds, 6, b));
     bmf_output_print(output, "useful_ranks=%" PRId64 " epoch_seconds_there=%s\n", plan->useful_ranks,
                      bmf_output_number(plan->useful_seconds, 5, a));
@@ -481,18 +481,24 @@ static int plan_and_report(const bmf_run *run, const settings *s, bmf_error *err
 }
 
 /* What only one of training and planning has use for. */
-static int check_plan(const bmf_run *run, const settings *s, bmf_error *err)
+static int check_plan(const bmf_run *run, settings *s, bmf_error *err)
 {
     static const char *const of_plan[] = {"plan-ranks", "plan-bandwidth", "plan-latency"};
-    static const char *const of_files[] = {"output", "checkpoint", "log-json"};
+    static const char *const of_training[] = {"output", "checkpoint", "checkpoint-every",
+                                              "resume", "log-json",   "max-seconds"};
     const bmf_syntax *syntax = &bmf_command_train.syntax;
     if (!s->plan && !s->files.model)
         return bmf_fail(err, BMF_ERR_USAGE, "missing -o MODEL.h5 (usage: blendmf train %s)", syntax->usage);
-    for (size_t i = 0; i < sizeof of_plan / sizeof *of_plan; i++) {
+    for (size_t i = 0; i < sizeof of_plan / sizeof *of_plan; i++)
         if (!s->plan && bmf_options_given(syntax, run->given, of_plan[i]))
             return bmf_fail(err, BMF_ERR_USAGE, "--%s is for --plan", of_plan[i]);
-        if (s->plan && bmf_options_given(syntax, run->given, of_files[i]))
-            bmf_log_info("--plan writes no files: --%s is left alone", of_files[i]);
+    for (size_t i = 0; i < sizeof of_training / sizeof *of_training; i++)
+        if (s->plan && run->root && bmf_options_given(syntax, run->given, of_training[i]))
+            bmf_log_info("--plan only plans: --%s is left alone", of_training[i]);
+    if (s->plan) {
+        s->files = (bmf_train_files){.dataset = s->files.dataset};
+        s->log = s->checkpoint_every = NULL;
+        s->train.max_seconds = 0;
     }
     return BMF_OK;
 }

@@ -32,8 +32,8 @@ void bmf_epoch_print(bmf_output *output, const bmf_epoch_record *r)
     bmf_output_flush(output);
 }
 
-static const char *const phase_names[BMF_PHASES] = {"order", "sweep",      "wait",     "merge",
-                                                    "loss",  "validation", "keep_best"};
+static const char *const phase_names[BMF_PHASES] = {"order", "sweep", "wait",       "merge",
+                                                    "users", "loss",  "validation", "keep_best"};
 
 json_t *bmf_phases_json(const double *phase)
 {
@@ -116,6 +116,7 @@ json_t *bmf_model_meta_json(const bmf_model_meta *meta)
     bmf_json_number(&json, "init_std", meta->init_std);
     bmf_json_number(&json, "clip", meta->clip);
     bmf_json_text(&json, "merge", meta->merge);
+    bmf_json_int(&json, "hosts", meta->hosts);
     bmf_json_text(&json, "merge_precision", meta->merge_precision);
     bmf_json_int(&json, "merges_per_epoch", meta->merges_per_epoch);
     bmf_json_int(&json, "ranks", meta->ranks);

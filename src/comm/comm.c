@@ -231,6 +231,23 @@ void bmf_comm_sum_float(bmf_comm *comm, float *data, int64_t count)
     reduce_all(comm, data, count, sizeof *data, MPI_FLOAT, MPI_SUM);
 }
 
+void bmf_comm_sum_float_on_first(bmf_comm *comm, float *data, int64_t count)
+{
+    for (int64_t left = count; left > 0;) {
+        const int piece = piece_of(comm, left);
+        const void *from = comm->rank == 0 ? MPI_IN_PLACE : data;
+        MPI_Request request;
+        if (comm->stall) {
+            MPI_Ireduce(from, data, piece, MPI_FLOAT, MPI_SUM, 0, comm->comm, &request);
+            bmf_stall_wait(comm->stall, &request, MPI_STATUS_IGNORE, "a sum over the ranks of a host");
+        } else {
+            MPI_Reduce(from, data, piece, MPI_FLOAT, MPI_SUM, 0, comm->comm);
+        }
+        data += piece;
+        left -= piece;
+    }
+}
+
 void bmf_comm_sum_double(bmf_comm *comm, double *data, int64_t count)
 {
     reduce_all(comm, data, count, sizeof *data, MPI_DOUBLE, MPI_SUM);

@@ -55,6 +55,8 @@ int bmf_comm_agree(bmf_comm *comm, int status, bmf_error *err);
 
 /* Collective, in place, cut into messages below INT_MAX elements. Same result on every rank. */
 void bmf_comm_sum_float(bmf_comm *comm, float *data, int64_t count);
+/* The sum on rank 0 alone; what the others hold then is left as it was. */
+void bmf_comm_sum_float_on_first(bmf_comm *comm, float *data, int64_t count);
 void bmf_comm_sum_double(bmf_comm *comm, double *data, int64_t count);
 void bmf_comm_sum_int64(bmf_comm *comm, int64_t *data, int64_t count);
 /* The sum of the values of the ranks before this one; 0 on rank 0. */

@@ -93,6 +93,7 @@ typedef struct bmf_model_meta {
     double rating_min, rating_max; /* of the training ratings */
     char merge[16];                /* saturating, average, weighted, sum */
     int64_t merges_per_epoch;
+    int64_t hosts;            /* that merged, each with as many of the ranks as --ranks-per-host says; 1 in older files */
     char merge_precision[16]; /* float32, bfloat16, int8, int4; the first in older files */
     int64_t ranks, threads;
     char dataset[256]; /* base name of the data set */
@@ -106,13 +107,15 @@ typedef struct bmf_model_meta {
     double time_item_damping, time_user_damping; /* 0 where nothing is damped by it */
 } bmf_model_meta;
 
-/* What the seconds of an epoch go into: putting users in order, the sweep, waiting for slower ranks, the merge, the losses
+/* What the seconds of an epoch go into: putting users in order, the sweep, waiting for slower ranks, the merge, what features of
+ * users learn, the losses
  * beside it, validation, keeping the best parameters. */
 typedef enum bmf_phase {
     BMF_PHASE_ORDER,
     BMF_PHASE_SWEEP,
     BMF_PHASE_WAIT,
     BMF_PHASE_MERGE,
+    BMF_PHASE_USERS,
     BMF_PHASE_LOSS,
     BMF_PHASE_VALIDATION,
     BMF_PHASE_KEEP_BEST,

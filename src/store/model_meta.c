@@ -57,6 +57,7 @@ static const bmf_h5_field fields[] = {
     META(regularization_scaling, BMF_H5_FLOAT64),
     META_TEXT(schedule),
     META_TEXT(merge_precision),
+    META(hosts, BMF_H5_INT64),
     META(user_features, BMF_H5_INT64),
     META(implicit_feedback, BMF_H5_INT64),
     META(user_content_weight, BMF_H5_FLOAT64),
@@ -70,7 +71,7 @@ static const bmf_h5_field fields[] = {
 };
 #define FIELDS ((int64_t)(sizeof fields / sizeof fields[0]))
 #define OF_TIME 6
-#define YOUNGER (11 + OF_TIME)
+#define YOUNGER (12 + OF_TIME)
 
 #define HISTORY(member, type)                                                                                          \
     {                                                                                                                  \
@@ -198,6 +199,7 @@ int bmf_model_meta_read(hid_t file, bmf_model_meta *meta, bmf_error *err)
     attributes record;
     memset(&record, 0, sizeof record);
     snprintf(record.meta.schedule, sizeof record.meta.schedule, "decay");
+    record.meta.hosts = 1;
     snprintf(record.meta.merge_precision, sizeof record.meta.merge_precision, "float32");
     record.meta.bias_learning_rate = NAN;
     record.meta.user_regularization = record.meta.item_regularization = NAN;

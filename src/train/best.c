@@ -9,6 +9,7 @@
 #include "train/sums.h"
 
 #define DIVERGED_ABOVE 4.0 /* times the loss that the start values have: no longer learning */
+#define HEAVY 10           /* content weights above it make the start values large */
 
 static void copy_floats(float *to, const float *from, int64_t count, int threads)
 {
@@ -130,13 +131,15 @@ int bmf_report_divergence(const bmf_trainer *t, double train_rmse, bmf_error *er
     char kept[96] = "no epoch was finished, so that no model is written";
     if (t->best_epoch > 0)
         snprintf(kept, sizeof kept, "the model of epoch %" PRId64 " is written", t->best_epoch);
-    return bmf_fail(err, BMF_ERR_DIVERGED,
-                    "training diverged in epoch %" PRId64
-                    ": train_rmse %g on ratings from %g to %g (learning rate %g after halving it %" PRId64
-                    " times, %d rank(s), merge %s); %s; try --learning-rate %g%s",
-                    state->epoch + 1, train_rmse, t->shard.rating_min, t->shard.rating_max, state->learning_rate,
-                    state->rollbacks, bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge), kept,
-                    state->learning_rate / 2,
-                    t->options.merge == BMF_MERGE_SATURATING ? ", a larger --regularization or a smaller --clip"
-                                                             : ", or --merge saturating");
+    return bmf_fail(
+        err, BMF_ERR_DIVERGED,
+        "training diverged in epoch %" PRId64
+        ": train_rmse %g on ratings from %g to %g (learning rate %g after halving it %" PRId64
+        " times, %d rank(s), merge %s); %s; try --learning-rate %g%s%s",
+        state->epoch + 1, train_rmse, t->shard.rating_min, t->shard.rating_max, state->learning_rate, state->rollbacks,
+        bmf_comm_size(t->comm), bmf_merge_rule_name(t->options.merge), kept, state->learning_rate / 2,
+        t->options.merge == BMF_MERGE_SATURATING ? ", a larger --regularization or a smaller --clip"
+                                                 : ", or --merge saturating",
+        t->options.content_weight > HEAVY || t->options.user_content_weight > HEAVY ? "; the content weight is large"
+                                                                                    : "");
 }

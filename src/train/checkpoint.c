@@ -361,6 +361,8 @@ static void take_changes(bmf_trainer *t, const bmf_model_meta *meta)
     differ_in_count(&all, "patience", t->state.patience, o->patience);
     differ_in_count(&all, "exact-train-loss", t->state.exact_train_loss, o->exact_train_loss);
     differ_in_count(&all, "merges-per-epoch", meta->merges_per_epoch, o->merges_per_epoch);
+    if (meta->hosts != bmf_merge_hosts(t->merge))
+        differ(&all, "%" PRId64 " host(s) (now %d)", meta->hosts, bmf_merge_hosts(t->merge));
     differ_in_word(&all, "merge-precision", meta->merge_precision, bmf_merge_precision_name(o->merge_precision));
     differ_in_count(&all, "threads", meta->threads, o->threads);
     if (meta->ranks != bmf_comm_size(t->comm))
@@ -429,13 +431,34 @@ static int go_on_from(bmf_trainer *t, const char *path, bmf_error *err)
     return status;
 }
 
-void bmf_checkpoint_warn(const bmf_trainer *t)
+/* Not of our making: never to be replaced. Damage of ours is left to --resume. */
+static int check_replaceable(const char *path, bmf_error *err)
+{
+    static const char signature[] = "\x89HDF\r\n\x1a\n";
+    char found[sizeof signature - 1];
+    FILE *file = fopen(path, "rb");
+    const size_t length = file ? fread(found, 1, sizeof found, file) : 0;
+    if (file)
+        fclose(file);
+    if (!file || length == 0 || (length == sizeof found && memcmp(found, signature, length) == 0))
+        return BMF_OK;
+    return bmf_fail(err, BMF_ERR_INPUT,
+                    "--checkpoint: %s exists and is no HDF5 file, so no checkpoint: move it away, or name another file",
+                    path);
+}
+
+int bmf_checkpoint_warn(const bmf_trainer *t, bmf_error *err)
 {
     const char *path = t->files->checkpoint;
+    int status = BMF_OK;
     if (bmf_comm_rank(t->comm) == 0 && access(path, F_OK) == 0)
+        status = check_replaceable(path, err);
+    status = bmf_comm_agree(t->comm, status, err);
+    if (status == BMF_OK && bmf_comm_rank(t->comm) == 0 && access(path, F_OK) == 0)
         bmf_log_warning("%s exists and will be replaced, kept as %s" BMF_PREVIOUS_SUFFIX
                         " for one checkpoint more; --resume would go on from it",
                         path, path);
+    return status;
 }
 
 int bmf_checkpoint_lock(bmf_trainer *t, bmf_error *err)

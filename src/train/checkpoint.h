@@ -23,7 +23,8 @@ int bmf_checkpoint_lock(bmf_trainer *t, bmf_error *err);
  * bmf_trainer_set_up. Collective, one status for all. */
 int bmf_checkpoint_resume(bmf_trainer *t, bmf_error *err);
 
-/* Says so if there is a checkpoint that this run, which does not go on from it, will replace. Local. */
-void bmf_checkpoint_warn(const bmf_trainer *t);
+/* Says so if there is a checkpoint that this run, which does not go on from it, will replace. BMF_ERR_INPUT if what is there
+ * is no file of HDF5. Collective. */
+int bmf_checkpoint_warn(const bmf_trainer *t, bmf_error *err);
 
 #endif

@@ -328,12 +328,13 @@ void bmf_exchange_merge(bmf_exchange *x, float *rows, const int32_t *item, int64
     const int64_t width = width_of(&x->settings), values = count * width + x->settings.tail;
     const work w = {x, rows, item, count, width, rows + count * width, key, finish, context};
     const part all = {0, count};
-    bmf_comm_sum_float(x->host, rows, values);
     count_reduction(x, values * (int64_t)sizeof *rows);
     if (x->hosts == 1) {
+        bmf_comm_sum_float(x->host, rows, values);
         finish_rows(&w, all);
         return;
     }
+    bmf_comm_sum_float_on_first(x->host, rows, values);
     if (x->leads) {
         const part mine = part_of(count, x->hosts, bmf_comm_rank(x->leaders));
         gather_rows(&w, mine);

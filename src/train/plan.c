@@ -11,8 +11,8 @@
 #define MOST_EPOCHS 100000 /* of a rehearsal, for very small data */
 #define FEWEST_EPOCHS 3    /* the first of them has new pages to take and does not count */
 #define SAMPLE_ROWS 4096
-#define COPIED_BYTES ((int64_t)8 << 20)
-#define COPY_ROUNDS 5
+#define COPIED_BYTES ((int64_t)64 << 20) /* more than caches hold */
+#define COPY_ROUNDS 3
 #define PASSES 3 /* over memory for a byte that is summed up between processes: in, out, added */
 #define WORTHWHILE 0.9
 
@@ -120,25 +120,26 @@ static int measure_coding(bmf_merge_precision precision, int64_t k, double *out,
 }
 
 /* What T(R) is made of. */
-typedef struct model {
+typedef struct forecast {
     const bmf_train_options *options;
     const bmf_plan_request *request;
     bmf_dataset_shape shape;
-    int64_t rows, copies;                        /* items that are merged; copies of the item side on a rank */
-    int sides;                                   /* that have features which learn by windows */
-    double sums;                                 /* bytes of the sums over users\' features, in a window */
-    double rating, validation, parameter, merge; /* seconds: a, b, c; of a merge without messages */
-    double memory, coding;                       /* bytes a second; seconds a row */
-} model;
+    int64_t rows, copies;                       /* items that are merged; copies of the item side on a rank */
+    int64_t group;                              /* ranks that share a host; 0: all */
+    int sides;                                  /* that have features which learn by windows */
+    double sums;                                /* bytes of the sums over users' features, in a window */
+    double rating, validation, user, parameter; /* seconds: a, b, c, d */
+    double merge;                               /* seconds of one without messages */
+    double memory, coding;                      /* bytes a second; seconds a row */
+} forecast;
 
-static int64_t hosts_of(const model *m, int64_t ranks)
+static int64_t hosts_of(const forecast *m, int64_t ranks)
 {
-    const int64_t group = m->options->merge_group;
-    return group > 0 ? (ranks + group - 1) / group : 1;
+    return m->group > 0 ? (ranks + m->group - 1) / m->group : 1;
 }
 
 /* Bytes that a rank sends in a merge, within its host and to others. */
-static void bytes_of(const model *m, int64_t ranks, int64_t hosts, double *within, double *between)
+static void bytes_of(const forecast *m, int64_t ranks, int64_t hosts, double *within, double *between)
 {
     const int64_t k = m->options->factors;
     const double rows = (double)m->rows, p = (double)ranks / (double)hosts, h = (double)hosts;
@@ -151,36 +152,40 @@ static void bytes_of(const model *m, int64_t ranks, int64_t hosts, double *withi
 }
 
 /* Seconds that messages(R) take in a merge. */
-static double messages_of(const model *m, int64_t ranks, int64_t hosts)
+static double messages_of(const forecast *m, int64_t ranks, int64_t hosts)
 {
     double within = 0, between = 0;
     bytes_of(m, ranks, hosts, &within, &between);
     double seconds = PASSES * within / m->memory;
+    if (hosts > 1 && ranks > hosts)
+        seconds += within / m->memory; /* from the one that has them from other hosts */
     if (hosts > 1)
-        seconds += between / m->request->bandwidth + m->coding * (double)m->rows +
+        seconds += between / m->request->bandwidth + m->coding * (double)m->rows / (double)m->options->threads +
                    (2 * ceil((double)(hosts - 1) / 16) + ceil(log2((double)ranks))) * m->request->latency;
     return seconds;
 }
 
-static int64_t merges_of(const model *m, int64_t ranks)
+static int64_t merges_of(const forecast *m, int64_t ranks)
 {
     const bmf_train_options *o = m->options;
     if (o->merges_per_epoch != BMF_MERGES_AUTO)
         return o->merges_per_epoch;
-    return bmf_auto_merges(ranks * m->copies, m->shape.items, m->shape.ratings[BMF_TRAIN],
-                           o->content == BMF_CONTENT_EMBED);
+    return bmf_auto_merges(ranks * m->copies, m->shape.items, m->shape.ratings[BMF_TRAIN], m->sides);
 }
 
-static double epoch_of(const model *m, int64_t ranks)
+static double epoch_of(const forecast *m, int64_t ranks)
 {
-    const double r = (double)ranks;
-    return m->rating * (double)m->shape.ratings[BMF_TRAIN] / r + m->validation * (double)m->shape.ratings[BMF_VAL] / r +
-           m->parameter * ((double)m->shape.users / r + (double)m->shape.items) +
-           (double)merges_of(m, ranks) * (m->merge + messages_of(m, ranks, hosts_of(m, ranks)));
+    const double users = (double)m->shape.users, items = (double)m->shape.items;
+    const double shared = m->rating * (double)m->shape.ratings[BMF_TRAIN] +
+                          m->validation * (double)m->shape.ratings[BMF_VAL] + m->user * users;
+    const bool merges = ranks * m->copies > 1 || m->options->content == BMF_CONTENT_EMBED;
+    const double merging =
+        merges ? (double)merges_of(m, ranks) * (m->merge + messages_of(m, ranks, hosts_of(m, ranks))) : 0;
+    return shared / (double)ranks + m->parameter * (users / (double)ranks + items) + merging;
 }
 
 /* Doubles the ranks for as long as that is worth it. */
-static void find_useful(const model *m, bmf_plan *out)
+static void find_useful(const forecast *m, bmf_plan *out)
 {
     out->useful_ranks = 1;
     out->useful_seconds = epoch_of(m, 1);
@@ -194,23 +199,27 @@ static void find_useful(const model *m, bmf_plan *out)
 }
 
 /* The constants of T(R) from what was measured on `ranks`, of which `here` were here; `merging`: where merges were gone through. */
-static void fit(model *m, const measures *found, const measures *merging, int64_t ranks, bool here)
+static void fit(forecast *m, const measures *found, const measures *merging, int64_t ranks, bool here)
 {
     const bmf_train_plan *plan = &found->plan;
     const double *phase = found->phase;
-    m->rows = merging->plan.merged_rows;
+    const int64_t group = m->options->merge_group;
+    m->rows =
+        here ? merging->plan.merged_rows : m->shape.items; /* what others of the ranks rated is not known: at most */
+    m->group = group > 0 ? group : here && plan->hosts > 1 ? (ranks + plan->hosts - 1) / plan->hosts : 0;
     m->sides = plan->sides;
     m->sums = (double)plan->sum_bytes;
     m->copies = plan->copies ? m->options->threads : 1;
     m->rating = plan->train > 0 ? (phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP]) / (double)plan->train : 0;
     m->validation = plan->val > 0 ? phase[BMF_PHASE_VALIDATION] / (double)plan->val : 0;
+    m->user = plan->users > 0 ? phase[BMF_PHASE_USERS] / (double)plan->users : 0;
     m->parameter = (phase[BMF_PHASE_LOSS] + phase[BMF_PHASE_KEEP_BEST]) / (double)(plan->users + m->shape.items);
     m->merge = merging->phase[BMF_PHASE_MERGE] / (double)merging->plan.merges_per_epoch;
     if (here && ranks > 1)
         m->merge = fmax(m->merge - messages_of(m, ranks, plan->hosts), 0);
 }
 
-static void put_together(const model *m, const measures *found, int64_t ranks, bool here, bmf_plan *out)
+static void put_together(const forecast *m, const measures *found, int64_t ranks, bool here, bmf_plan *out)
 {
     const double merges = (double)found->plan.merges_per_epoch;
     double within = 0, between = 0;
@@ -231,7 +240,7 @@ static void put_together(const model *m, const measures *found, int64_t ranks, b
 int bmf_train_plan_run(bmf_comm *comm, const char *dataset, const bmf_train_options *options,
                        const bmf_plan_request *request, bmf_plan *out, bmf_error *err)
 {
-    model m = {.options = options, .request = request};
+    forecast m = {.options = options, .request = request};
     const int64_t ranks = request->ranks;
     const bool here = ranks == bmf_comm_size(comm);
     bmf_dataset_file *file = NULL;

@@ -1,12 +1,13 @@
 /* What training would take, found without it: some epochs are rehearsed on this machine, on the part of the data that a rank
  * would have, and thrown away; messages to ranks that are not here are added from the bandwidth and latency of the network.
  *
- * An epoch on R ranks of which p share one of H hosts is taken as
- *     T(R) = a ratings/R + b validation/R + c (users/R + items) + S(R) (merge + messages(R))
- * with a, b, c and the merge without its messages as measured, S(R) as options or bmf_auto_merges say, and
- *     messages(R) = 2 (p − 1)/p float bytes / memory + (H − 1)/H compact bytes / bandwidth + coding
+ * An epoch on R ranks, each with cores of its own, of which p share one of H hosts, is taken as
+ *     T(R) = (a ratings + b validation + c users)/R + d (users/R + items) + S(R) (merge + messages(R))
+ * with a, b, c (what features of users learn), d and the merge without its messages as measured, S(R) as options or
+ * bmf_auto_merges say, no merge for one copy of items whose features learn nothing, and
+ *     messages(R) = 2 (p − 1)/p float bytes / memory + (H − 1)/H compact bytes / bandwidth + coding / threads
  *                   + (2 ⌈(H − 1)/16⌉ + ⌈log₂ R⌉) latency,
- * where compact bytes are what a host sends of the rows and receives (train/exchange.h), and the sums over users' features if there
+ * where float bytes are those of all rows, once more where they come from other hosts, compact bytes what a host sends of the rows and receives (train/exchange.h), and the sums over users' features if there
  * are any; the last two terms only between hosts. */
 #ifndef BMF_TRAIN_PLAN_H
 #define BMF_TRAIN_PLAN_H

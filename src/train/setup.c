@@ -358,7 +358,7 @@ int bmf_trainer_set_up(bmf_trainer *t, bmf_error *err)
     const bmf_dataset_shape shape = bmf_dataset_file_shape(t->file);
     if (t->options.content != BMF_CONTENT_NONE && shape.features == 0) {
         if (bmf_comm_rank(t->comm) == 0)
-            bmf_log_warning("%s has no content: training the plain model", dataset_path);
+            bmf_log_info("%s has no content of items: training without", dataset_path);
         t->options.content = BMF_CONTENT_NONE;
     }
     if (shape.user_features == 0)
@@ -571,6 +571,7 @@ void bmf_trainer_describe(const bmf_trainer *t, bmf_model_meta *meta)
     };
     strncpy(meta->dataset, bmf_base_name(bmf_dataset_file_path(t->file)), sizeof meta->dataset - 1);
     strncpy(meta->schedule, bmf_schedule_name(o->schedule), sizeof meta->schedule - 1);
+    meta->hosts = planned_hosts(t);
     strncpy(meta->merge_precision, bmf_merge_precision_name(o->merge_precision), sizeof meta->merge_precision - 1);
     strncpy(meta->merge, bmf_merge_rule_name(o->merge), sizeof meta->merge - 1);
 }

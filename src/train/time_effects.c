@@ -4,8 +4,12 @@
 #include <math.h>
 
 #include "base/fixed_point.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "train/rating_pass.h"
+
+#define SECONDS_A_YEAR 31556952.0
+#define YEAR_2200 (230 * SECONDS_A_YEAR)
 
 #define FINE_CELLS 65536 /* of equal width, which ranges of time are made of */
 
@@ -103,6 +107,9 @@ static int find_range(const bmf_dataset_file *file, time_fit *fit, bmf_error *er
                         bmf_dataset_file_path(file), first, last);
     fit->out->first = (int64_t)first;
     fit->out->last = (int64_t)last;
+    if (last > YEAR_2200 && bmf_comm_rank(fit->comm) == 0)
+        bmf_log_warning("%s: the last rating is of the year %.0f if times are seconds, as is expected",
+                        bmf_dataset_file_path(file), 1970 + last / SECONDS_A_YEAR);
     if (first < last)
         return BMF_OK;
     return bmf_fail(err, BMF_ERR_USAGE, "--time-effects %s: all training ratings of %s have the same time, %" PRId64,

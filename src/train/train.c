@@ -124,9 +124,10 @@ static bool run_window(bmf_trainer *t, const volatile int *stop)
     const int64_t window = state->window++;
     t->unsaved = true;
     const bool merges = bmf_merge_is_needed(t->merge);
-    if (t->model.U)
+    if (t->model.U) {
         bmf_user_embed_begin(&t->user_embed, window, &t->model);
-    bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
+        bmf_stopwatch_lap(&t->watch, BMF_PHASE_USERS);
+    }
     bmf_window_sums sums = {.squares = bmf_epoch_sweep(t->epoch, &t->kernel, &t->sweep, &t->copies, window)};
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_SWEEP);
     measure_window(t);
@@ -138,11 +139,13 @@ static bool run_window(bmf_trainer *t, const volatile int *stop)
     else if (!t->model.U)
         state->P_mean_square = mean_square_of_P(t, t->own_P_squares);
     bool divided = !t->totals || divide_window(t, window, h);
-    if (t->model.U)
-        divided = divide_users(t, window) && divided;
     if (!t->totals)
         bmf_trainer_blend(t); /* features that moved at every rating */
     bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
+    if (t->model.U) {
+        divided = divide_users(t, window) && divided;
+        bmf_stopwatch_lap(&t->watch, BMF_PHASE_USERS);
+    }
     state->squares += sums.squares;
     t->asked = sums;
     return divided && sums.failed == 0 && isfinite(sums.squares) && isfinite(sums.P_squares);
@@ -206,7 +209,7 @@ static void end_windows(bmf_trainer *t)
     bmf_trainer_blend_users(t);
     bmf_trainer_measure_P(t);
     t->own_P_squares = bmf_squares_of(t->model.own_P, t->model.users * t->model.stride, (int)t->options.threads);
-    bmf_stopwatch_lap(&t->watch, BMF_PHASE_MERGE);
+    bmf_stopwatch_lap(&t->watch, BMF_PHASE_USERS);
 }
 
 /* The losses of an epoch whose windows are over. Collective; all ranks get the same record. */
@@ -239,8 +242,8 @@ static void record_times(bmf_trainer *t, double share, bmf_epoch_record *record)
 {
     const double *phase = t->watch.seconds;
     const double merging = phase[BMF_PHASE_WAIT] + phase[BMF_PHASE_MERGE];
-    double most[3] = {bmf_stopwatch_total(&t->watch), phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP] + merging,
-                      merging};
+    double most[3] = {bmf_stopwatch_total(&t->watch),
+                      phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP] + phase[BMF_PHASE_USERS] + merging, merging};
     memcpy(record->phase, phase, sizeof record->phase);
     bmf_comm_max_double(t->comm, most, 3);
     bmf_comm_sum_double(t->comm, record->phase, BMF_PHASES);
@@ -391,7 +394,7 @@ static int begin(bmf_trainer *t, bmf_error *err)
     if (status == BMF_OK && t->files->checkpoint && t->files->resume)
         status = bmf_checkpoint_resume(t, err);
     else if (status == BMF_OK && t->files->checkpoint)
-        bmf_checkpoint_warn(t);
+        status = bmf_checkpoint_warn(t, err);
     t->saved = bmf_clock_seconds();
     return status;
 }

@@ -109,7 +109,7 @@ typedef struct bmf_train_plan {
     int64_t merges_per_epoch;
     bool copies; /* each thread has a copy of the item side: runs repeat to the bit */
     int64_t hosts;
-    int64_t train, val, users; /* of that rank */
+    int64_t train, val, users; /* ratings and users of that rank */
     int sides;                 /* how many of items and users have features that learn by windows */
     int64_t sum_bytes;         /* of the sums over users' features, reduced in each window */
     int64_t merged_rows;       /* items that a merge is about, those of the last window agreed on */

@@ -110,6 +110,14 @@ class Checkpoints(CommandTest):
         self.assertIn(f"blendmf: warning: {self.checkpoint} exists and will be replaced, kept as {self.previous} for one "
                       "checkpoint more; --resume would go on from it", result.messages())
 
+    def test_what_is_no_checkpoint_is_not_replaced(self):
+        self.checkpoint.write_text("precious")
+        message = self.fail_with(INPUT, *self.args("--epochs", 2, "--checkpoint-every", 1))
+        self.assertEqual(message, f"blendmf train: --checkpoint: {self.checkpoint} exists and is no HDF5 file, so no checkpoint: "
+                                  "move it away, or name another file")
+        self.assertEqual(self.checkpoint.read_text(), "precious")
+        self.assertFalse(self.model.exists())
+
     def test_options_that_must_not_differ(self):
         self.succeed(*self.args("--epochs", 2))
         shutil.copy(self.checkpoint, self.dir / "copy")

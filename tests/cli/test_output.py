@@ -33,7 +33,7 @@ class Outputs(CommandTest):
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         self.assertEqual(len(lines), 2)
         for line in lines:
-            self.assertEqual(list(line["phase"]), ["order", "sweep", "wait", "merge", "loss", "validation", "keep_best"])
+            self.assertEqual(list(line["phase"]), ["order", "sweep", "wait", "merge", "users", "loss", "validation", "keep_best"])
             self.assertAlmostEqual(sum(line["phase"].values()), line["seconds"], delta=0.01 * line["seconds"])
         memory = lines[0]["memory"]
         self.assertEqual(memory["total"], sum(size for part, size in memory.items() if part != "total"))

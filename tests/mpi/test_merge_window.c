@@ -305,9 +305,8 @@ static void test_rules_in_small_messages(void **state)
     bmf_comm_set_cut(world, 1 << 20);
 }
 
-static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
+static void check_not_finite(void)
 {
-    (void)state;
     const int last = bmf_comm_size(world) - 1;
     bmf_error err = BMF_ERROR_INIT;
     bmf_model model;
@@ -327,6 +326,17 @@ static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
     bmf_merge_destroy(&merge);
     bmf_item_copies_clear(&copies);
     bmf_model_clear(&model);
+}
+
+static void test_a_value_that_is_not_finite_is_seen_by_all(void **state)
+{
+    (void)state;
+    for (wanted.group = 0; wanted.group <= 2; wanted.group++)
+        for (int p = 0; p < BMF_PRECISIONS; p++) {
+            wanted.precision = (bmf_merge_precision)p;
+            check_not_finite();
+        }
+    wanted = (bmf_merge_settings){.factors = K, .windows = 1};
 }
 
 static int run(void)
