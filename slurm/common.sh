@@ -59,7 +59,8 @@ choose_launcher() {
 
 # run_interruptible COMMAND..: runs it such that signals to this shell are acted upon at once. Sets `code`, its exit code, and
 # `told`: USR1 or TERM if that came, else empty. USR1 is passed on to the launcher, and by it to all ranks; once, for a second
-# one would end them. TERM is not: Slurm sends it to every process of the job itself.
+# one would end them. TERM is not: Slurm sends it to every process of the job itself. A USR1 that comes later is only noted in
+# `told`, where it would otherwise end this shell.
 # shellcheck disable=SC2034 # for the scripts that source this
 run_interruptible() {
     local pid seen=-1 first
@@ -75,7 +76,8 @@ run_interruptible() {
         first=$?
         ((first == 127)) || code=$first # 127: an earlier `wait` had its code already
     done
-    trap - USR1 TERM
+    trap 'told=${told:-USR1}' USR1
+    trap - TERM
 }
 
 # pass_on_usr1 PID: not in the first seconds, in which launcher and ranks do not listen yet and would die of it.

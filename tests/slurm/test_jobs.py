@@ -1,12 +1,14 @@
 """Every batch script of slurm/ in a real Slurm: what jobs leave when they end in peace, by their time limit, by scancel, with a
 node lost or the disk full. BLENDMF_SLURM_LIMITS says how often time limits interrupt a run (3)."""
 import csv
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -232,6 +234,22 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.slurm.restarts(job), 1)
         self.assertEqual(self.log(job).count("blendmf: going on from"), 1)
         self.check_same("lost", epochs)
+
+    def test_told_while_refused(self):
+        """USR1 while another run holds the checkpoint, between two tries and in one: back into the queue, and on once it is free."""
+        (self.work / "told.ck.h5.lock").write_text("host elsewhere, pid 1\n")
+        with open(self.work / "told.ck.h5.lock", "r+b") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            job, _ = self.start_long("srun", "told", epochs=5)
+            for turn, delay in enumerate((1, 6)):
+                self.until(lambda turn=turn: "told.ck.h5 is held by host elsewhere, pid 1" in
+                           self.log(job).partition(f"restart {turn}\n")[2], 60, job)
+                time.sleep(delay)
+                self.slurm.call("scancel", "--batch", "--signal=USR1", job)
+                self.until(lambda turn=turn: self.slurm.restarts(job) == turn + 1, 60, job)
+        self.ends(job, 90)
+        self.assertEqual(self.slurm.restarts(job), 2)
+        self.check_same("told", 5)
 
     def back(self, node):
         if self.slurm.daemons[node].poll() is not None:
