@@ -13,6 +13,7 @@ BLENDMF = os.environ.get("BLENDMF", "blendmf")
 MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
 # MPI without a daemon of its own for one process, which is a third of the time; needs a TMPDIR for each process at a time
 ALONE = {"OMPI_MCA_ess_singleton_isolated": "1"}
+FEWER = "BLENDMF_FEWER" in os.environ  # under sanitizers: fewer of what is much the same
 LONGEST_RUN = 50  # seconds; no run here takes more than a few, sanitized ones included
 
 OK, USAGE, INPUT, IO, MEMORY, DIVERGED, STOPPED = 0, 2, 3, 4, 5, 6, 7

@@ -3,7 +3,7 @@ import unittest
 
 import h5py
 
-from command import IO
+from command import FEWER, IO
 from spoil import SpoiledFileTest, arrays_of, flip_byte
 
 
@@ -47,7 +47,7 @@ class FlippedBits(SpoiledFileTest):
     def refuse_each(self, model, least):
         names = arrays_of(model)
         self.assertTrue(least <= set(names), names)
-        for name in names:
+        for name in names[::3] if FEWER else names:
             with self.subTest(name):
                 self.spoil(model, flip_byte(name))
                 if name.startswith("history"):
