@@ -21,7 +21,7 @@ LIBRARY = os.environ.get("FAULT_LIBRARY", "libfault.so")
 EVERY_CALL = bool(os.environ.get("BLENDMF_FAULT_ALL"))
 SHARE = int(os.environ.get("BLENDMF_FAULT_SHARE", "1"))
 AT_ONCE = 2 * (os.cpu_count() or 1)  # starting MPI is half waiting
-OLDER = b"what was here before"
+OLDER = b"\x89HDF\r\n\x1a\nwhat was here before"  # as files of HDF5 begin: no other is replaced by a checkpoint
 
 
 class Command:
