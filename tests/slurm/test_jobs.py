@@ -19,6 +19,7 @@ from command import BLENDMF, IO, OK, STOPPED
 SCRIPTS = Path(__file__).resolve().parents[2] / "slurm"
 LIMITS = int(os.environ.get("BLENDMF_SLURM_LIMITS", "3"))
 SKIPPED = 77
+SECOND_TRY = "BLENDMF_SLURM_SECOND_TRY"
 PACE = 150  # ms for an epoch that is to be interrupted
 TRAIN = "--factors 8 --content concat --patience 0 --merges-per-epoch 2 --seed 5"
 BOTH = ("srun", "mpirun")
@@ -285,10 +286,24 @@ class Jobs(unittest.TestCase):
         self.assertIn("set BLENDMF_SLURM", (elsewhere / f"logs/blendmf-train-{job}.out").read_text())
 
 
+def again(result):
+    """The exit code. Once in some hundred jobs a rank was seen to die of SIGSEGV as srun started it, before its first word, for a
+    reason that is not known: tests that failed of that, and of nothing else, have a second try, and it is said."""
+    wrong = [*result.failures, *result.errors]
+    if not wrong:
+        return 0
+    if os.environ.get(SECOND_TRY) or not all("Segmentation fault" in text for _, text in wrong):
+        return 1
+    names = sorted({getattr(test, "test_case", test).id().removeprefix("__main__.") for test, _ in wrong})
+    print(f"SECOND TRY, after a rank died in starting: {' '.join(names)}", flush=True)
+    environment = {name: value for name, value in os.environ.items() if name != cluster.INSIDE}
+    return subprocess.run([sys.executable, "-B", __file__, "-v", *names], env={**environment, SECOND_TRY: "1"}).returncode
+
+
 if __name__ == "__main__":
     REASON = cluster.why_not()
     if REASON:
         print(f"SKIPPED: no Slurm here for the batch scripts: {REASON}", flush=True)
         sys.exit(SKIPPED)
     FOLDER = cluster.enclose()
-    unittest.main()
+    sys.exit(again(unittest.main(exit=False).result))
