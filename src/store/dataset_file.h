@@ -35,8 +35,9 @@ int bmf_dataset_file_read_users(bmf_dataset_file *file, bmf_ids *out, bmf_error 
 int bmf_dataset_file_read_items(bmf_dataset_file *file, bmf_ids *out, bmf_error *err);
 int bmf_dataset_file_read_titles(bmf_dataset_file *file, bmf_strings *out, bmf_error *err);
 int bmf_dataset_file_read_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err);
-/* {0} if shape.user_features is 0. */
-int bmf_dataset_file_read_user_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err);
+/* Rows of users [first, last); {0} if shape.user_features is 0. */
+int bmf_dataset_file_read_user_content(bmf_dataset_file *file, int64_t first, int64_t last, bmf_content *out,
+                                       bmf_error *err);
 int bmf_dataset_file_read_import(bmf_dataset_file *file, bmf_import_record *out, bmf_error *err);
 
 /* indptr of a split: (users + 1) from bmf_alloc, checked. */

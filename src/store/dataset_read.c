@@ -174,12 +174,15 @@ int bmf_dataset_file_read_content(bmf_dataset_file *file, bmf_content *out, bmf_
                   err);
 }
 
-int bmf_dataset_file_read_user_content(bmf_dataset_file *file, bmf_content *out, bmf_error *err)
+int bmf_dataset_file_read_user_content(bmf_dataset_file *file, int64_t first, int64_t last, bmf_content *out,
+                                       bmf_error *err)
 {
-    int64_t users = file->shape.users, features = file->shape.user_features;
+    const int64_t users = file->shape.users, features = file->shape.user_features;
     *out = (bmf_content){0};
-    return features ? finish(file, bmf_h5_read_content(file->id, "user_content", users, features, out, err), err)
-                    : BMF_OK;
+    if (features == 0)
+        return BMF_OK;
+    return finish(file, bmf_h5_read_content_rows(file->id, "user_content", users, features, first, last, out, err),
+                  err);
 }
 
 /* Older programs wrote the first fields only: their content was made as these defaults say. */
@@ -325,12 +328,13 @@ int bmf_dataset_file_read_timestamps(bmf_dataset_file *file, bmf_split split, in
     if (first < 0 || last < first || last > file->shape.users)
         return bmf_fail(err, BMF_ERR_INTERNAL, "%s: users %" PRId64 " .. %" PRId64 " of %" PRId64, file->path, first,
                         last, file->shape.users);
-    int status = bmf_dataset_file_read_indptr(file, split, &indptr, err);
-    if (status != BMF_OK)
-        return status;
-    status = bmf_dataset_file_open_split(file, split, &csr, err);
+    int status = bmf_dataset_file_open_split(file, split, &csr, err);
+    if (status == BMF_OK && !(indptr = bmf_alloc(last - first + 1, sizeof *indptr, "indptr", err)))
+        status = BMF_ERR_MEMORY;
     if (status == BMF_OK)
-        status = read_timestamp(&csr, indptr[first], indptr[last] - indptr[first], out, err);
+        status = bmf_h5_csr_read_indptr(&csr, first, last, indptr, err);
+    if (status == BMF_OK)
+        status = read_timestamp(&csr, indptr[0], indptr[last - first] - indptr[0], out, err);
     if (status != BMF_OK) {
         bmf_free(*out);
         *out = NULL;
@@ -352,7 +356,7 @@ static int read_all(bmf_dataset_file *file, bmf_dataset *out, bmf_error *err)
     if (status == BMF_OK)
         status = bmf_dataset_file_read_content(file, &out->content, err);
     if (status == BMF_OK)
-        status = bmf_dataset_file_read_user_content(file, &out->user_content, err);
+        status = bmf_dataset_file_read_user_content(file, 0, file->shape.users, &out->user_content, err);
     if (status == BMF_OK)
         status = bmf_dataset_file_read_import(file, &out->import, err);
     return status;

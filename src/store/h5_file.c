@@ -115,7 +115,7 @@ static bool read_start(int fd, unsigned char *start, size_t size)
 }
 
 /* HDF5's own messages for these cases are long; and it would wait for ever on a pipe. */
-static int check_signature(const char *path, bmf_error *err)
+int bmf_h5_file_check_signature(const char *path, bmf_error *err)
 {
     static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     unsigned char found[8] = {0};
@@ -143,7 +143,7 @@ static int check_signature(const char *path, bmf_error *err)
 static int open_any(const char *path, hid_t *out, bmf_error *err)
 {
     *out = -1;
-    int status = check_signature(path, err);
+    int status = bmf_h5_file_check_signature(path, err);
     if (status != BMF_OK)
         return status;
     bmf_h5_start();

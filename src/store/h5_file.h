@@ -31,4 +31,7 @@ void bmf_h5_file_discard(bmf_atomic_file *place, hid_t *file);
  * if it is something else. Messages start with the path. */
 int bmf_h5_file_open(const char *path, bmf_h5_kind kind, hid_t *out, bmf_error *err);
 
+/* BMF_ERR_INPUT unless the file begins as those of HDF5 do, BMF_ERR_IO if that cannot be seen. Messages do not name it. */
+int bmf_h5_file_check_signature(const char *path, bmf_error *err);
+
 #endif

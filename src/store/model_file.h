@@ -93,7 +93,7 @@ typedef struct bmf_model_meta {
     double rating_min, rating_max; /* of the training ratings */
     char merge[16];                /* saturating, average, weighted, sum */
     int64_t merges_per_epoch;
-    int64_t hosts;            /* that merged, each with as many of the ranks as --ranks-per-host says; 1 in older files */
+    int64_t hosts; /* that merged, each with as many of the ranks as --ranks-per-host says; 1 in older files */
     char merge_precision[16]; /* float32, bfloat16, int8, int4; the first in older files */
     int64_t ranks, threads;
     char dataset[256]; /* base name of the data set */
@@ -152,6 +152,9 @@ bool bmf_model_meta_has_user_parts(const bmf_model_meta *meta);
 
 /* "P", "user_bias", "state/best/P": the data set's name in the file. */
 const char *bmf_role_name(bmf_role role);
+
+/* BMF_ERR_INPUT if the file at the path is none of HDF5, whatever it is; BMF_ERR_IO if that cannot be seen. Local. */
+int bmf_model_file_check_signature(const char *path, bmf_error *err);
 
 typedef struct bmf_model_writer bmf_model_writer;
 

@@ -117,6 +117,14 @@ static int check_parts(bmf_model_file *file, bmf_error *err)
     return status;
 }
 
+int bmf_model_file_check_signature(const char *path, bmf_error *err)
+{
+    const int status = bmf_h5_file_check_signature(path, err);
+    if (status != BMF_OK)
+        bmf_context(err, "%s", path);
+    return status;
+}
+
 int bmf_model_file_open(const char *path, bmf_model_file **out, bmf_error *err)
 {
     *out = NULL;

@@ -136,14 +136,20 @@ static int read_idf(hid_t group, const char *name, int64_t features, double **ou
 int bmf_h5_read_content(hid_t parent, const char *name, int64_t rows, int64_t features, bmf_content *out,
                         bmf_error *err)
 {
+    return bmf_h5_read_content_rows(parent, name, rows, features, 0, rows, out, err);
+}
+
+int bmf_h5_read_content_rows(hid_t parent, const char *name, int64_t rows, int64_t features, int64_t first,
+                             int64_t last, bmf_content *out, bmf_error *err)
+{
     bmf_h5_csr csr;
     int64_t begin;
     *out = (bmf_content){0};
     int status = bmf_h5_csr_open(parent, name, rows, features, &csr, err);
     if (status == BMF_OK)
-        status = bmf_h5_csr_read(&csr, 0, rows, &out->matrix, &begin, err);
+        status = bmf_h5_csr_read(&csr, first, last, &out->matrix, &begin, err);
     if (status == BMF_OK)
-        status = bmf_h5_check_ascending(name, &out->matrix, 0, err);
+        status = bmf_h5_check_ascending(name, &out->matrix, first, err);
     if (status == BMF_OK)
         status = bmf_h5_read_strings(csr.group, "feature", features, "one for each column of the content",
                                      &out->feature, err);

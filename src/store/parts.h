@@ -72,6 +72,9 @@ int bmf_h5_check_ascending(const char *name, const bmf_csr *matrix, int64_t firs
 int bmf_h5_write_content(hid_t parent, const char *name, int64_t rows, const bmf_content *content, bmf_error *err);
 int bmf_h5_read_content(hid_t parent, const char *name, int64_t rows, int64_t features, bmf_content *out,
                         bmf_error *err);
+/* The same with rows [first, last) alone. */
+int bmf_h5_read_content_rows(hid_t parent, const char *name, int64_t rows, int64_t features, int64_t first,
+                             int64_t last, bmf_content *out, bmf_error *err);
 
 /* <parent>/content_svd: how content of more features became one of `rank`. Outputs are empty on failure. */
 int bmf_h5_write_projection(hid_t parent, const bmf_projection *projection, bmf_error *err);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -431,30 +432,25 @@ static int go_on_from(bmf_trainer *t, const char *path, bmf_error *err)
     return status;
 }
 
-/* Not of our making: never to be replaced. Damage of ours is left to --resume. */
+/* What is there and not of our making is never replaced; an empty file may be. Damage of ours is left to --resume. */
 static int check_replaceable(const char *path, bmf_error *err)
 {
-    static const char signature[] = "\x89HDF\r\n\x1a\n";
-    char found[sizeof signature - 1];
-    FILE *file = fopen(path, "rb");
-    const size_t length = file ? fread(found, 1, sizeof found, file) : 0;
-    if (file)
-        fclose(file);
-    if (!file || length == 0 || (length == sizeof found && memcmp(found, signature, length) == 0))
+    struct stat info;
+    if (stat(path, &info) != 0 || info.st_size == 0)
         return BMF_OK;
-    return bmf_fail(err, BMF_ERR_INPUT,
-                    "--checkpoint: %s exists and is no HDF5 file, so no checkpoint: move it away, or name another file",
-                    path);
+    bmf_error why = BMF_ERROR_INIT;
+    const int status = bmf_model_file_check_signature(path, &why);
+    if (status == BMF_OK)
+        return BMF_OK;
+    return bmf_fail(err, status, "--checkpoint: %s; move it away, or name another file", why.text);
 }
 
 int bmf_checkpoint_warn(const bmf_trainer *t, bmf_error *err)
 {
     const char *path = t->files->checkpoint;
-    int status = BMF_OK;
-    if (bmf_comm_rank(t->comm) == 0 && access(path, F_OK) == 0)
-        status = check_replaceable(path, err);
-    status = bmf_comm_agree(t->comm, status, err);
-    if (status == BMF_OK && bmf_comm_rank(t->comm) == 0 && access(path, F_OK) == 0)
+    const bool exists = bmf_comm_rank(t->comm) == 0 && access(path, F_OK) == 0;
+    const int status = bmf_comm_agree(t->comm, exists ? check_replaceable(path, err) : BMF_OK, err);
+    if (status == BMF_OK && exists)
         bmf_log_warning("%s exists and will be replaced, kept as %s" BMF_PREVIOUS_SUFFIX
                         " for one checkpoint more; --resume would go on from it",
                         path, path);

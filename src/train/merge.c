@@ -18,8 +18,9 @@ struct bmf_merge {
     bmf_merge_settings settings;
     int64_t rows_per_piece;
     bmf_exchange *exchange;
-    int32_t *totals; /* (items) of the window, or NULL */
-    float *buffer;   /* (rows_per_piece, k + SIDE) and the sums */
+    int64_t agreed_bytes; /* sent to agree on rows, since anybody asked */
+    int32_t *totals;      /* (items) of the window, or NULL */
+    float *buffer;        /* (rows_per_piece, k + SIDE) and the sums */
     bmf_touched touched;
     bmf_merge_pulls pulls; /* of the window */
     bmf_saturation of_factors, of_bias;
@@ -127,7 +128,9 @@ int bmf_merge_hosts(const bmf_merge *merge)
 
 int64_t bmf_merge_take_bytes(bmf_merge *merge)
 {
-    return bmf_exchange_take_bytes(merge->exchange);
+    const int64_t sent = merge->agreed_bytes + bmf_exchange_take_bytes(merge->exchange);
+    merge->agreed_bytes = 0;
+    return sent;
 }
 
 static void put_sums(float *at, const bmf_window_sums *sums)
@@ -273,6 +276,7 @@ void bmf_merge_window(bmf_merge *merge, const int32_t *steps, const bmf_merge_pu
     if (merge->totals)
         memset(merge->totals, 0, (size_t)merge->copies->items * sizeof *merge->totals);
     bmf_touched_agree(&merge->touched, merge->comm, steps, merge->copies->count);
+    merge->agreed_bytes += bmf_touched_bytes(touched, bmf_comm_size(merge->comm));
     merge->pulls = *pulls;
     bmf_saturation_init(&merge->of_factors, pulls->factor, touched->most_steps);
     bmf_saturation_init(&merge->of_bias, pulls->bias, touched->most_steps);

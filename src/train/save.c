@@ -204,7 +204,8 @@ static int write_user_content(const bmf_save *save, bmf_model_writer *writer, bm
     bmf_content content = {0};
     if (save->meta->user_features == 0)
         return BMF_OK;
-    int status = bmf_dataset_file_read_user_content(save->dataset, &content, err);
+    int status = bmf_dataset_file_read_user_content(save->dataset, 0, bmf_dataset_file_shape(save->dataset).users,
+                                                    &content, err);
     if (status == BMF_OK)
         status = bmf_model_writer_user_content(writer, &content, err);
     bmf_content_clear(&content);

@@ -291,39 +291,22 @@ void bmf_trainer_measure_curvature(bmf_trainer *t)
         t->state.P_curvature = bmf_curvature_of(t->comm, &t->model, t->shard.all_users, t->moments);
 }
 
-/* The rows of the users held here, times the weight, from those of all. */
-static int take_user_content(const bmf_trainer *t, const bmf_csr *all, bmf_csr *out, bmf_error *err)
-{
-    const bmf_shard *shard = &t->shard;
-    const int64_t *indptr = all->indptr + shard->first_user, first = indptr[0];
-    int status =
-        bmf_csr_create(out, shard->users, all->columns, indptr[shard->users] - first, "features of users", err);
-    for (int64_t u = 0; u < shard->users && status == BMF_OK; u++)
-        out->indptr[u + 1] = indptr[u + 1] - first;
-    for (int64_t j = 0; status == BMF_OK && j < out->indptr[shard->users]; j++) {
-        out->indices[j] = all->indices[first + j];
-        out->data[j] = (float)(t->options.user_content_weight * (double)all->data[first + j]);
-    }
-    return status;
-}
-
 /* Features of users as asked for. Collective. */
 static int load_user_rows(bmf_trainer *t, bmf_error *err)
 {
     const bmf_train_options *o = &t->options;
-    bmf_content all = {0};
-    bmf_csr own = {0};
+    const int64_t first = t->shard.first_user, last = first + t->shard.users;
+    bmf_content own = {0};
     int status = BMF_OK;
     if (o->user_content == BMF_USER_CONTENT_NONE && !o->implicit_feedback)
         return BMF_OK;
     if (o->user_content == BMF_USER_CONTENT_EMBED)
-        status = bmf_dataset_file_read_user_content(t->file, &all, err);
-    if (status == BMF_OK && o->user_content == BMF_USER_CONTENT_EMBED)
-        status = take_user_content(t, &all.matrix, &own, err);
+        status = bmf_dataset_file_read_user_content(t->file, first, last, &own, err);
+    for (int64_t j = 0; j < bmf_csr_count(&own.matrix); j++)
+        own.matrix.data[j] = (float)(o->user_content_weight * (double)own.matrix.data[j]);
     if (status == BMF_OK)
-        status = bmf_user_rows_create(&own, &t->shard.train.matrix, o->implicit_feedback, &t->user_rows, err);
-    bmf_csr_clear(&own);
-    bmf_content_clear(&all);
+        status = bmf_user_rows_create(&own.matrix, &t->shard.train.matrix, o->implicit_feedback, &t->user_rows, err);
+    bmf_content_clear(&own);
     return bmf_comm_agree(t->comm, status, err);
 }
 

@@ -73,6 +73,12 @@ void bmf_touched_clear(bmf_touched *touched)
     *touched = (bmf_touched){0};
 }
 
+int64_t bmf_touched_bytes(const bmf_touched *touched, int64_t ranks)
+{
+    const int64_t bitmap = words_of(touched->items) * (int64_t)sizeof *touched->bitmap;
+    return touched->each_window ? 2 * bitmap * (ranks - 1) / ranks : 0;
+}
+
 void bmf_touched_agree(bmf_touched *touched, bmf_comm *comm, const int32_t *steps, int64_t parts)
 {
     if (touched->each_window)

@@ -23,6 +23,9 @@ int bmf_touched_create(bmf_comm *comm, const int32_t *steps, int64_t items, int6
                        bmf_error *err);
 void bmf_touched_clear(bmf_touched *touched);
 
+/* Bytes that each agreement sends from a rank, of `ranks`, at the fewest. Pure. */
+int64_t bmf_touched_bytes(const bmf_touched *touched, int64_t ranks);
+
 /* The rows of the window, from steps (parts × items). Collective; costs nothing unless each_window. */
 void bmf_touched_agree(bmf_touched *touched, bmf_comm *comm, const int32_t *steps, int64_t parts);
 

@@ -298,6 +298,7 @@ static int run_epoch(bmf_trainer *t, const bmf_train_observer *observer, const v
     const double windows = (double)t->options.merges_per_epoch;
     const double share = (windows - (double)t->state.window) / windows;
     bmf_stopwatch_start(&t->watch);
+    (void)bmf_merge_take_bytes(t->merge); /* of an epoch that did not count */
     int status = run_windows(t, stop, &how, err);
     if (status != BMF_OK || how == ASKED_TO_STOP)
         return status;

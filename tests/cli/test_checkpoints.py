@@ -113,8 +113,8 @@ class Checkpoints(CommandTest):
     def test_what_is_no_checkpoint_is_not_replaced(self):
         self.checkpoint.write_text("precious")
         message = self.fail_with(INPUT, *self.args("--epochs", 2, "--checkpoint-every", 1))
-        self.assertEqual(message, f"blendmf train: --checkpoint: {self.checkpoint} exists and is no HDF5 file, so no checkpoint: "
-                                  "move it away, or name another file")
+        self.assertEqual(message, f"blendmf train: --checkpoint: {self.checkpoint}: is not an HDF5 file, an HDF5 file is "
+                                  "expected; move it away, or name another file")
         self.assertEqual(self.checkpoint.read_text(), "precious")
         self.assertFalse(self.model.exists())
 

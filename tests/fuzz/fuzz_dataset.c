@@ -37,7 +37,8 @@ static void read_parts(bmf_dataset_file *file, bmf_error *err)
     fuzz_require_answer(bmf_dataset_file_read_items(file, &items, err), err);
     fuzz_require_answer(bmf_dataset_file_read_titles(file, &titles, err), err);
     fuzz_require_answer(bmf_dataset_file_read_content(file, &content, err), err);
-    fuzz_require_answer(bmf_dataset_file_read_user_content(file, &user_content, err), err);
+    fuzz_require_answer(
+        bmf_dataset_file_read_user_content(file, 0, bmf_dataset_file_shape(file).users, &user_content, err), err);
     fuzz_require_answer(bmf_dataset_file_read_import(file, &record, err), err);
     fuzz_require_answer(bmf_dataset_file_fingerprint(file, &fingerprint, err), err);
     for (int split = 0; split < BMF_SPLITS; split++)

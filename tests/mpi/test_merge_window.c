@@ -81,6 +81,38 @@ static int create_merge(const bmf_item_copies *copies, bmf_merge_rule rule, cons
     return bmf_merge_create(world, copies, &settings, steps, NULL, merge, &err);
 }
 
+/* A rank's model as a window leaves it, its copies and steps, and the merge that is about to be. */
+typedef struct fixture {
+    bmf_model model;
+    bmf_item_copies copies;
+    bmf_merge *merge;
+    int32_t steps[N];
+} fixture;
+
+static void set_up(fixture *f, bmf_merge_rule rule)
+{
+    const int rank = bmf_comm_rank(world);
+    bmf_error err = BMF_ERROR_INIT;
+    assert_all(bmf_model_create(&f->model, rank, 1, N, K, NULL, &err) == BMF_OK);
+    set_start(&f->model);
+    for (int i = 0; i < N; i++)
+        f->steps[i] = steps_of(rank, i);
+    assert_all(bmf_item_copies_create(&f->model, 1, bmf_comm_size(world), &f->copies, &err) == BMF_OK);
+    assert_all(create_merge(&f->copies, rule, f->steps, 1, &f->merge) == BMF_OK);
+    for (int i = 0; i < N; i++) {
+        for (int k = 0; k < K && f->steps[i]; k++)
+            f->model.Q[i * f->model.stride + k] += delta_of(rank, i, k);
+        f->model.item_bias[i] += f->steps[i] ? delta_of(rank, i, K) : 0;
+    }
+}
+
+static void tear_down(fixture *f)
+{
+    bmf_merge_destroy(&f->merge);
+    bmf_item_copies_clear(&f->copies);
+    bmf_model_clear(&f->model);
+}
+
 /* rows: items have rates of their own. */
 static void check_rule(bmf_merge_rule rule, bool rows)
 {
@@ -90,38 +122,22 @@ static void check_rule(bmf_merge_rule rule, bool rows)
         rates[i] = (bmf_row_rates){0.001f * (float)(1 + i % 4), 0.0005f * (float)(i % 3), 0.001f * (float)(1 + i % 4),
                                    0.0005f * (float)(i % 3)};
     const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
-    bmf_error err = BMF_ERROR_INIT;
-    bmf_model model;
-    bmf_merge *merge = NULL;
-    bmf_item_copies copies;
-    int32_t steps[N];
-    assert_all(bmf_model_create(&model, rank, 1, N, K, NULL, &err) == BMF_OK);
-    set_start(&model);
-    for (int i = 0; i < N; i++)
-        steps[i] = steps_of(rank, i);
-    assert_all(bmf_item_copies_create(&model, 1, size, &copies, &err) == BMF_OK);
-    assert_all(create_merge(&copies, rule, steps, 1, &merge) == BMF_OK);
-    for (int i = 0; i < N; i++) {
-        for (int f = 0; f < K && steps[i]; f++)
-            model.Q[i * model.stride + f] += delta_of(rank, i, f);
-        model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
-    }
+    fixture f;
+    set_up(&f, rule);
     bmf_window_sums sums = {.squares = 1e6 + rank, .P_squares = 0.25, .failed = rank == 0};
-    bmf_merge_window(merge, steps, &(bmf_merge_pulls){a, a_bias, rows ? rates : NULL, h}, 7, &sums);
+    bmf_merge_window(f.merge, f.steps, &(bmf_merge_pulls){a, a_bias, rows ? rates : NULL, h}, 7, &sums);
     bool right = true;
     for (int i = 0; i < N; i++) {
-        for (int f = 0; f < K; f++)
-            right &= fabs((double)model.Q[i * model.stride + f] -
-                          wanted_value(rule, size, i, f, rows ? own_pull(i, h) : a)) < 1e-6;
+        for (int k = 0; k < K; k++)
+            right &= fabs((double)f.model.Q[i * f.model.stride + k] -
+                          wanted_value(rule, size, i, k, rows ? own_pull(i, h) : a)) < 1e-6;
         right &=
-            fabs((double)model.item_bias[i] - wanted_value(rule, size, i, K, rows ? own_pull(i, 1) : a_bias)) < 1e-6;
+            fabs((double)f.model.item_bias[i] - wanted_value(rule, size, i, K, rows ? own_pull(i, 1) : a_bias)) < 1e-6;
     }
     assert_all(right);
     assert_all(fabs(sums.squares - (size * 1e6 + size * (size - 1) / 2)) < 1e-6 * size * 1e6);
     assert_all(sums.failed == 1 && fabs(sums.P_squares - 0.25 * size) < 1e-6);
-    bmf_merge_destroy(&merge);
-    bmf_item_copies_clear(&copies);
-    bmf_model_clear(&model);
+    tear_down(&f);
 }
 
 static void test_every_rule(void **state)
@@ -189,6 +205,8 @@ static void test_rows_agreed_on_for_each_window(void **state)
         steps[i] = i % 5 != 0; /* one rating on each rank */
     assert_all(bmf_touched_create(world, steps, N, 100, &touched, &err) == BMF_OK);
     assert_all(touched.each_window && touched.count == N - (N + 4) / 5 && touched.most_steps == size);
+    assert_all(bmf_touched_bytes(&touched, 4) == 12 &&
+               bmf_touched_bytes(&touched, 1) == 0); /* of a word: 2 · 8 · 3/4 */
     for (int i = 0; i < N; i++)
         steps[i] = i == rank || i == 30 + rank;
     bmf_touched_agree(&touched, world, steps, 1);
@@ -199,7 +217,7 @@ static void test_rows_agreed_on_for_each_window(void **state)
     bmf_touched_clear(&touched);
     assert_all(bmf_touched_create(world, steps, N, 1, &touched, &err) == BMF_OK);
     bmf_touched_agree(&touched, world, NULL, 1); /* one window: the rows of the epoch, and no message */
-    assert_all(!touched.each_window && touched.count == 2 * size);
+    assert_all(!touched.each_window && touched.count == 2 * size && bmf_touched_bytes(&touched, 4) == 0);
     bmf_touched_clear(&touched);
 }
 
@@ -239,40 +257,24 @@ static int64_t wanted_bytes(bmf_merge_precision precision)
 /* One merge where every rank is a host, added to sum (N, K + 1). True if it sent what it should. */
 static bool merge_once(bmf_merge_precision precision, uint64_t key, double *sum)
 {
-    const int rank = bmf_comm_rank(world), size = bmf_comm_size(world);
-    bmf_error err = BMF_ERROR_INIT;
-    bmf_model model;
-    bmf_item_copies copies;
-    bmf_merge *merge = NULL;
-    int32_t steps[N];
-    assert_all(bmf_model_create(&model, rank, 1, N, K, NULL, &err) == BMF_OK);
-    set_start(&model);
-    for (int i = 0; i < N; i++)
-        steps[i] = steps_of(rank, i);
-    assert_all(bmf_item_copies_create(&model, 1, size, &copies, &err) == BMF_OK);
-    assert_all(create_merge(&copies, BMF_MERGE_SATURATING, steps, 1, &merge) == BMF_OK);
-    for (int i = 0; i < N; i++) {
-        for (int f = 0; f < K && steps[i]; f++)
-            model.Q[i * model.stride + f] += delta_of(rank, i, f);
-        model.item_bias[i] += steps[i] ? delta_of(rank, i, K) : 0;
-    }
+    const int size = bmf_comm_size(world);
+    fixture f;
+    set_up(&f, BMF_MERGE_SATURATING);
     bmf_window_sums sums = {.squares = 1.5};
-    bmf_merge_window(merge, steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, key, &sums);
+    bmf_merge_window(f.merge, f.steps, &(bmf_merge_pulls){.factor = 0.003, .bias = 0.02}, key, &sums);
     double same[2] = {0, 0};
     for (int i = 0; i < N; i++)
-        for (int f = 0; f <= K; f++) {
-            const double value = f < K ? (double)model.Q[i * model.stride + f] : (double)model.item_bias[i];
-            sum[i * (K + 1) + f] += value;
-            same[0] += value * (i * (K + 1) + f + 1);
+        for (int k = 0; k <= K; k++) {
+            const double value = k < K ? (double)f.model.Q[i * f.model.stride + k] : (double)f.model.item_bias[i];
+            sum[i * (K + 1) + k] += value;
+            same[0] += value * (i * (K + 1) + k + 1);
         }
     same[1] = -same[0];
     bmf_comm_max_double(world, same, 2);
     const bool right = same[0] == -same[1] && sums.squares == 1.5 * size && sums.failed == 0 &&
-                       bmf_merge_hosts(merge) == size &&
-                       (size == 1 || bmf_merge_take_bytes(merge) == wanted_bytes(precision));
-    bmf_merge_destroy(&merge);
-    bmf_item_copies_clear(&copies);
-    bmf_model_clear(&model);
+                       bmf_merge_hosts(f.merge) == size &&
+                       (size == 1 || bmf_merge_take_bytes(f.merge) == wanted_bytes(precision));
+    tear_down(&f);
     return right;
 }
 
