@@ -11,10 +11,10 @@
 #include "cli/command.h"
 #include "cli/epochs.h"
 #include "cli/paths.h"
+#include "cli/plan.h"
 #include "cli/signals.h"
 #include "cli/threads.h"
 #include "store/atomic_file.h"
-#include "train/plan.h"
 #include "train/train.h"
 
 #define MIB (1024.0 * 1024.0)
@@ -222,15 +222,6 @@ static void fail_log(telling *t)
     bmf_fail(&t->err, BMF_ERR_IO, "cannot write %s: %s", t->log_path, strerror(errno));
 }
 
-static json_t *memory_json(const bmf_memory_plan *plan)
-{
-    bmf_json json = bmf_json_start();
-    for (int part = 0; part < BMF_MEMORY_PARTS; part++)
-        bmf_json_int(&json, bmf_memory_part_name((bmf_memory_part)part), plan->bytes[part]);
-    bmf_json_int(&json, "total", bmf_memory_plan_total(plan));
-    return bmf_json_done(&json);
-}
-
 /* Says what was decided, and what memory it takes on the rank that holds the most. */
 static void tell_plan(const bmf_train_plan *plan, void *context)
 {
@@ -275,7 +266,7 @@ static void observe(const bmf_epoch_record *record, bool best, void *context)
     bmf_json json = {.object = bmf_epoch_json(record)};
     bmf_json_bool(&json, "best", best);
     if (!t->told_memory)
-        bmf_json_put(&json, "memory", memory_json(&t->plan.memory));
+        bmf_json_put(&json, "memory", bmf_memory_json(&t->plan.memory));
     t->told_memory = true;
     log_line(t, bmf_json_done(&json));
 }
@@ -339,7 +330,7 @@ static json_t *result_json(const settings *s, const bmf_train_result *result)
     bmf_json_int(&json, "checkpoints", result->checkpoints);
     bmf_json_number(&json, "checkpoint_seconds", result->checkpoint_seconds);
     bmf_json_number(&json, "seconds", result->seconds);
-    bmf_json_put(&json, "memory", memory_json(&result->plan.memory));
+    bmf_json_put(&json, "memory", bmf_memory_json(&result->plan.memory));
     bmf_json_int(&json, "peak_bytes", result->peak_bytes);
     bmf_json_put(&json, "options", bmf_model_meta_json(&result->meta));
     bmf_json_put(&json, "history", bmf_epochs_json(result->history, result->epochs_run));
@@ -420,45 +411,6 @@ static int report_stop(const settings *s, const bmf_train_result *result, bmf_er
                     s->files.checkpoint ? s->files.checkpoint : "");
 }
 
-static json_t *plan_json(const settings *s, const bmf_plan *plan, int64_t ranks)
-{
-    bmf_json json = bmf_json_start();
-    bmf_json_int(&json, "ranks", ranks);
-    bmf_json_int(&json, "threads", s->train.threads);
-    bmf_json_int(&json, "hosts", plan->train.hosts);
-    bmf_json_int(&json, "merges_per_epoch", plan->train.merges_per_epoch);
-    bmf_json_put(&json, "memory", memory_json(&plan->train.memory));
-    bmf_json_number(&json, "epoch_seconds", plan->epoch_seconds);
-    bmf_json_put(&json, "phase", bmf_phases_json(plan->phase));
-    bmf_json_number(&json, "seconds_per_merge", plan->merge_seconds);
-    bmf_json_number(&json, "message_seconds_per_merge", plan->message_seconds);
-    bmf_json_number(&json, "bytes_per_merge", plan->merge_bytes);
-    bmf_json_int(&json, "useful_ranks", plan->useful_ranks);
-    bmf_json_number(&json, "useful_seconds", plan->useful_seconds);
-    return bmf_json_done(&json);
-}
-
-static void print_plan(bmf_output *output, const settings *s, const bmf_plan *plan, int64_t ranks)
-{
-    const double *phase = plan->phase;
-    char a[32], b[32], c[32], d[32];
-    bmf_output_print(output, "ranks=%" PRId64 " threads=%" PRId64 " hosts=%" PRId64 " merges_per_epoch=%" PRId64 "\n",
-                     ranks, s->train.threads, plan->train.hosts, plan->train.merges_per_epoch);
-    bmf_output_print(output, "memory_mib=%.1f", (double)bmf_memory_plan_total(&plan->train.memory) / MIB);
-    for (int part = 0; part < BMF_MEMORY_PARTS; part++)
-        bmf_output_print(output, " %s=%.1f", bmf_memory_part_name((bmf_memory_part)part),
-                         (double)plan->train.memory.bytes[part] / MIB);
-    bmf_output_print(output, "\nepoch_seconds=%s sweep=%s merge=%s validation=%s\n",
-                     bmf_output_number(plan->epoch_seconds, 5, a),
-                     bmf_output_number(phase[BMF_PHASE_ORDER] + phase[BMF_PHASE_SWEEP], 5, b),
-                     bmf_output_number(phase[BMF_PHASE_WAIT] + phase[BMF_PHASE_MERGE], 5, c),
-                     bmf_output_number(phase[BMF_PHASE_VALIDATION], 5, d));
-    bmf_output_print(output, "bytes_per_merge=%.0f seconds_per_merge=%s of_messages=%s\n", plan->merge_bytes,
-                     bmf_output_number(plan->merge_seconds, 6, a), bmf_output_number(plan->message_seconds, 6, b));
-    bmf_output_print(output, "useful_ranks=%" PRId64 " epoch_seconds_there=%s\n", plan->useful_ranks,
-                     bmf_output_number(plan->useful_seconds, 5, a));
-}
-
 static int plan_and_report(const bmf_run *run, const settings *s, bmf_error *err)
 {
     const int here = bmf_comm_size(run->comm);
@@ -474,8 +426,8 @@ static int plan_and_report(const bmf_run *run, const settings *s, bmf_error *err
                         request.ranks, here);
     int status = bmf_train_plan_run(run->comm, s->files.dataset, &s->train, &request, &plan, err);
     if (status == BMF_OK && run->root) {
-        print_plan(run->output, s, &plan, request.ranks);
-        bmf_json_write(plan_json(s, &plan, request.ranks), s->common.json, run->output, err);
+        bmf_plan_print(run->output, &plan, request.ranks, s->train.threads);
+        bmf_json_write(bmf_plan_json(&plan, request.ranks, s->train.threads), s->common.json, run->output, err);
     }
     return status == BMF_OK ? bmf_run_share(run, err) : status;
 }
